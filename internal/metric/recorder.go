@@ -1,0 +1,211 @@
+package metric
+
+import (
+	"sync"
+	"time"
+)
+
+// exemplarsPerClass is how many failed requests of one row and class a
+// Recorder asks to see whole, over the run.
+const exemplarsPerClass = 3
+
+// A Recorder counts the samples of one shard of a run's users. A user keeps its
+// shard for life, so that a Recorder's lock is hardly ever contended; no lock is
+// held across a wait. All methods may be called from any goroutine.
+type Recorder struct {
+	model Model
+	mu    sync.Mutex
+	now   *tally // guarded by mu; Recorders.Take swaps it for the spare one
+	spare *tally // owned by Recorders.Take
+	seen  map[exemplarKey]int
+}
+
+type exemplarKey struct {
+	row   int
+	class Class
+}
+
+// A Model is the load model: what makes the next iteration start.
+type Model string
+
+// The two load models.
+const (
+	Closed Model = "closed" // a user's next iteration starts when its last has ended (and it has thought)
+	Open   Model = "open"   // iterations start at an arrival rate, whether or not the target keeps up
+)
+
+type tally struct {
+	rows       []rowTally
+	startDelay Dist
+	iterations int64
+	idle       int64
+	exemplars  []Exemplar
+}
+
+type rowTally struct {
+	ok       int64
+	failed   map[Class]int64 // made with the first failure
+	response Dist
+	service  Dist
+	failures Dist
+
+	reconnects int64
+	bytesOut   int64
+	bytesIn    int64
+}
+
+// Record counts one sample of a row. It keeps nothing of s.
+func (r *Recorder) Record(row int, s *Sample) {
+	r.mu.Lock()
+	t := &r.now.rows[row]
+	if s.Outcome == OK {
+		t.ok++
+		t.response.Record(s.End - s.Due)
+		if r.model == Open {
+			t.service.Record(s.End - s.Sent)
+		}
+	} else {
+		if t.failed == nil {
+			t.failed = map[Class]int64{}
+		}
+		t.failed[s.Class()]++
+		t.failures.Record(s.End - s.Due)
+	}
+	t.reconnects += int64(s.Reconnects)
+	t.bytesOut += s.BytesOut
+	t.bytesIn += s.BytesIn
+	r.mu.Unlock()
+}
+
+// Exemplar asks whether the failure of a row with this class should be kept
+// whole; if so, the caller makes one and hands it to KeepExemplar. It says yes a
+// few times per row and class and run, so that building one may be slow.
+func (r *Recorder) Exemplar(row int, class Class) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := exemplarKey{row, class}
+	if r.seen[k] >= exemplarsPerClass {
+		return false
+	}
+	r.seen[k]++
+	return true
+}
+
+// KeepExemplar keeps e for the next snapshot. The caller has redacted it.
+func (r *Recorder) KeepExemplar(e Exemplar) {
+	r.mu.Lock()
+	r.now.exemplars = append(r.now.exemplars, e)
+	r.mu.Unlock()
+}
+
+// Started counts one iteration that had no due time of its own: a closed user
+// without think time.
+func (r *Recorder) Started() {
+	r.mu.Lock()
+	r.now.iterations++
+	r.mu.Unlock()
+}
+
+// StartedLate counts one iteration and how long after its due time it started.
+func (r *Recorder) StartedLate(delay time.Duration) {
+	r.mu.Lock()
+	r.now.iterations++
+	r.now.startDelay.Record(delay)
+	r.mu.Unlock()
+}
+
+// Idle counts one iteration in which the user found nothing to do.
+func (r *Recorder) Idle() {
+	r.mu.Lock()
+	r.now.idle++
+	r.mu.Unlock()
+}
+
+// Recorders are all the shards of a run.
+type Recorders struct {
+	rows      []Row
+	endpoints []Endpoint // distinct, in order of first use
+	endpoint  []int      // row -> index in endpoints
+	shards    []*Recorder
+}
+
+// NewRecorders makes n shards for the given rows.
+func NewRecorders(model Model, rows []Row, n int) *Recorders {
+	rs := &Recorders{rows: rows, endpoint: make([]int, len(rows)), shards: make([]*Recorder, n)}
+	at := map[Endpoint]int{}
+	for i, row := range rows {
+		j, ok := at[row.Endpoint]
+		if !ok {
+			j = len(rs.endpoints)
+			at[row.Endpoint] = j
+			rs.endpoints = append(rs.endpoints, row.Endpoint)
+		}
+		rs.endpoint[i] = j
+	}
+	for i := range rs.shards {
+		rs.shards[i] = &Recorder{
+			model: model,
+			now:   &tally{rows: make([]rowTally, len(rows))},
+			spare: &tally{rows: make([]rowTally, len(rows))},
+			seen:  map[exemplarKey]int{},
+		}
+	}
+	return rs
+}
+
+// Shard is the Recorder for user number user.
+func (rs *Recorders) Shard(user int) *Recorder { return rs.shards[user%len(rs.shards)] }
+
+// Take moves everything recorded since the last Take into a new Snapshot, of
+// which it fills Endpoints, Iterations, Idle, StartDelay and Exemplars. Only one
+// goroutine, the Runner's, may call it.
+func (rs *Recorders) Take() *Snapshot {
+	s := &Snapshot{Endpoints: make([]EndpointSnapshot, len(rs.endpoints))}
+	for i, e := range rs.endpoints {
+		s.Endpoints[i] = EndpointSnapshot{Endpoint: e, Outcomes: map[Class]int64{}}
+	}
+	for _, r := range rs.shards {
+		r.mu.Lock()
+		t := r.now
+		r.now = r.spare
+		r.mu.Unlock()
+
+		for row := range t.rows {
+			s.Endpoints[rs.endpoint[row]].take(&t.rows[row])
+		}
+		s.Iterations += t.iterations
+		s.Idle += t.idle
+		s.StartDelay.Merge(&t.startDelay)
+		s.Exemplars = append(s.Exemplars, t.exemplars...)
+
+		t.startDelay.Reset()
+		t.iterations, t.idle, t.exemplars = 0, 0, nil
+		r.spare = t
+	}
+	return s
+}
+
+// take adds a row's tally to e and empties the tally.
+func (e *EndpointSnapshot) take(t *rowTally) {
+	if t.ok > 0 {
+		e.Requests += t.ok
+		e.Outcomes[Class{}] += t.ok
+	}
+	for class, n := range t.failed {
+		e.Requests += n
+		e.Failed += n
+		e.Outcomes[class] += n
+	}
+	e.Response.Merge(&t.response)
+	e.Service.Merge(&t.service)
+	e.Failures.Merge(&t.failures)
+	e.Reconnects += t.reconnects
+	e.BytesOut += t.bytesOut
+	e.BytesIn += t.bytesIn
+
+	t.response.Reset()
+	t.service.Reset()
+	t.failures.Reset()
+	clear(t.failed)
+	t.ok, t.reconnects, t.bytesOut, t.bytesIn = 0, 0, 0, 0
+}

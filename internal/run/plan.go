@@ -1,0 +1,110 @@
+// Package run is a run on disk: the [Plan] written before load, the journal of
+// [Interval] lines written each second, and the [Result] at the end. It is the
+// only package that touches a run's directory.
+package run
+
+import (
+	"time"
+
+	"github.com/seed-42693903/lt/internal/load"
+	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/verdict"
+)
+
+// Schema is the version of run.json, intervals.jsonl and result.json. Readers
+// ignore keys that they do not know; a key's meaning never changes under one
+// schema.
+const Schema = 1
+
+// The files of a run's directory.
+const (
+	PlanFile      = "run.json"
+	IntervalsFile = "intervals.jsonl"
+	HistogramFile = "intervals.hlog"
+	ResultFile    = "result.json"
+	HTMLFile      = "report.html"
+	MarkdownFile  = "summary.md"
+	LatestLink    = "latest"
+)
+
+// A Plan is everything that was decided before the first request. It is
+// run.json. No secret stands in it.
+type Plan struct {
+	Schema         int                 `json:"schema"`
+	LT             string              `json:"lt"` // version
+	RunID          string              `json:"run_id"`
+	Scenario       string              `json:"scenario"`
+	ScenarioDigest string              `json:"scenario_digest"`
+	Purpose        string              `json:"purpose,omitempty"`
+	Workload       string              `json:"workload,omitempty"`
+	Target         string              `json:"target"`
+	Reference      bool                `json:"reference,omitempty"` // the target is lt's own reference platform
+	Labels         map[string]string   `json:"labels,omitempty"`
+	StartedAt      time.Time           `json:"started_at"`
+	Seed           uint64              `json:"seed"`
+	Profile        load.Profile        `json:"profile"`
+	Think          Think               `json:"think"`
+	Endpoints      []metric.Endpoint   `json:"endpoints"`
+	Thresholds     []verdict.Threshold `json:"thresholds"`
+	Timeout        time.Duration       `json:"timeout_ns"`
+	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
+	Insecure       bool                `json:"insecure,omitempty"` // TLS certificates were not verified
+	OnInconclusive string              `json:"on_inconclusive,omitempty"`
+	Preflight      *Preflight          `json:"preflight,omitempty"`
+	Command        string              `json:"command"` // repeats the run; keys stand as $LT_API_KEY
+	Environment    Environment         `json:"environment"`
+	Resolution     time.Duration       `json:"resolution_ns"` // length of a line of the histogram log and of a timeline point
+}
+
+// Think is the think time of the workload's users, weighted over personas.
+type Think struct {
+	Min  time.Duration `json:"min_ns"`
+	Mean time.Duration `json:"mean_ns"`
+	Max  time.Duration `json:"max_ns"`
+}
+
+// Preflight is what the requests before the load met.
+type Preflight struct {
+	verdict.Count
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Environment is the machine that the generator ran on.
+type Environment struct {
+	Host string `json:"host"`
+	CPUs int    `json:"cpus"`
+	Go   string `json:"go"`
+	OS   string `json:"os"` // linux/amd64
+}
+
+// An Interval is one line of intervals.jsonl: one snapshot without its
+// histograms, which stand in intervals.hlog, tagged by endpoint and kind.
+type Interval struct {
+	Seq        int                `json:"seq"`
+	Offset     time.Duration      `json:"offset_ns"`
+	Length     time.Duration      `json:"length_ns"`
+	Period     metric.Period      `json:"period"`
+	Final      bool               `json:"final,omitempty"`
+	Users      int                `json:"users"`
+	Target     int                `json:"target,omitempty"`
+	Nominal    float64            `json:"nominal,omitempty"`
+	Iterations int64              `json:"iterations"`
+	Idle       int64              `json:"idle,omitempty"`
+	Dropped    int64              `json:"dropped,omitempty"`
+	Unsent     int64              `json:"unsent,omitempty"`
+	Endpoints  []IntervalEndpoint `json:"endpoints"` // those with requests in the interval
+	Health     metric.Health      `json:"health"`
+	Exemplars  []metric.Exemplar  `json:"exemplars,omitempty"`
+	Events     []metric.Event     `json:"events,omitempty"`
+}
+
+// An IntervalEndpoint is one endpoint's counts in an interval.
+type IntervalEndpoint struct {
+	Index      int              `json:"i"` // in Plan.Endpoints
+	Requests   int64            `json:"requests"`
+	Failed     int64            `json:"failed,omitempty"`
+	Outcomes   map[string]int64 `json:"outcomes,omitempty"` // the failed ones, by class
+	Reconnects int64            `json:"reconnects,omitempty"`
+	BytesOut   int64            `json:"bytes_out"`
+	BytesIn    int64            `json:"bytes_in"`
+}

@@ -1,0 +1,185 @@
+package run
+
+import (
+	"time"
+
+	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/verdict"
+)
+
+// A Result is result.json: all that a report says. What nothing measured is
+// absent, never 0. Times are milliseconds where the key ends in _ms, seconds
+// where it ends in _s; ratios are 0 to 1.
+type Result struct {
+	Schema         int               `json:"schema"`
+	LT             string            `json:"lt"`
+	RunID          string            `json:"run_id"`
+	Scenario       string            `json:"scenario"`
+	ScenarioDigest string            `json:"scenario_digest"`
+	Purpose        string            `json:"purpose,omitempty"`
+	Workload       string            `json:"workload,omitempty"`
+	Target         string            `json:"target"`
+	Reference      bool              `json:"reference,omitempty"`
+	Labels         map[string]string `json:"labels,omitempty"`
+	Model          metric.Model      `json:"model"`
+	Load           string            `json:"load"` // the load in words: "500 users, 50/s, 15m"
+	StartedAt      time.Time         `json:"started_at"`
+	DurationS      float64           `json:"duration_s"`         // as run
+	PlannedS       float64           `json:"planned_duration_s"` //
+	MeasuredS      float64           `json:"measured_s"`         // the window of the figures
+	Complete       bool              `json:"complete"`           // false: PARTIAL, rebuilt from the journal of a run that was killed
+	Interrupted    string            `json:"interrupted,omitempty"`
+	Seed           uint64            `json:"seed"`
+	Insecure       bool              `json:"insecure,omitempty"`
+	Command        string            `json:"command"`
+
+	Verdict  verdict.Verdict `json:"verdict"`
+	ExitCode int             `json:"exit_code"`
+	Reasons  []string        `json:"reasons"`
+
+	Preflight  *Preflight       `json:"preflight,omitempty"`
+	Warmup     verdict.Count    `json:"warmup"`
+	WarmupS    float64          `json:"warmup_s"`
+	Totals     Totals           `json:"totals"`
+	Endpoints  []EndpointResult `json:"endpoints"`
+	Thresholds []verdict.Judged `json:"thresholds"`
+	Failures   []Failure        `json:"failures"`
+	Generator  Generator        `json:"generator"`
+	Timeline   []Point          `json:"timeline"`
+	Events     []Event          `json:"events,omitempty"`
+
+	Environment Environment `json:"environment"`
+	NotShown    []string    `json:"not_shown"`
+	Notes       []string    `json:"notes,omitempty"`
+}
+
+// Totals are the figures of the whole run, of the measured periods only, but for
+// ErrorRate, which counts the warm-up's requests and failures too.
+type Totals struct {
+	Requests      int64    `json:"requests"`
+	Failed        int64    `json:"failed"`
+	ErrorRate     *float64 `json:"error_rate,omitempty"`
+	Throughput    *float64 `json:"throughput_per_s,omitempty"` // successful requests/s over the measured window
+	Attempts      *float64 `json:"attempts_per_s,omitempty"`
+	Iterations    int64    `json:"iterations"`
+	Idle          int64    `json:"idle_iterations"`
+	Dropped       int64    `json:"dropped"`
+	Unsent        int64    `json:"unsent"`
+	Pace          *float64 `json:"pace,omitempty"` // closed model with think time: achieved over nominal rate of iterations
+	Reconnects    int64    `json:"reconnects"`
+	BytesOut      int64    `json:"bytes_out"`
+	BytesIn       int64    `json:"bytes_in"`
+	Response      *Latency `json:"response_time_ms,omitempty"`        // of successful requests
+	Service       *Latency `json:"service_time_ms,omitempty"`         // of successful requests
+	FailedLatency *Latency `json:"failed_response_time_ms,omitempty"` //
+}
+
+// A Latency is a distribution of times in milliseconds.
+type Latency struct {
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P95  float64 `json:"p95"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p99_9"`
+	Max  float64 `json:"max"`
+	Mean float64 `json:"mean"`
+	Min  float64 `json:"min"`
+	N    int64   `json:"n"`
+}
+
+// NewLatency is the figures of d; nil when it is empty.
+func NewLatency(d *metric.Dist) *Latency {
+	if d.Count == 0 {
+		return nil
+	}
+	return &Latency{
+		P50: ms(d.Quantile(.5)), P90: ms(d.Quantile(.9)), P95: ms(d.Quantile(.95)), P99: ms(d.Quantile(.99)),
+		P999: ms(d.Quantile(.999)), Max: ms(d.Max), Mean: ms(d.Mean()), Min: ms(d.Min), N: d.Count,
+	}
+}
+
+// ms is a duration in milliseconds, to the microsecond.
+func ms(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}
+
+// An EndpointResult is the figures of one endpoint, of the measured periods.
+type EndpointResult struct {
+	Name       string           `json:"name"`
+	Method     string           `json:"method"`
+	Path       string           `json:"path"`
+	Requests   int64            `json:"requests"`
+	Failed     int64            `json:"failed"`
+	ErrorRate  *float64         `json:"error_rate,omitempty"`
+	Throughput *float64         `json:"throughput_per_s,omitempty"`
+	Warmup     verdict.Count    `json:"warmup"`
+	Response   *Latency         `json:"response_time_ms,omitempty"`
+	Service    *Latency         `json:"service_time_ms,omitempty"`
+	FailedTime *Latency         `json:"failed_response_time_ms,omitempty"`
+	Outcomes   map[string]int64 `json:"outcomes"`
+	Verdict    verdict.Verdict  `json:"verdict"` // of the thresholds that bear on it; none: nothing was asked, or not exercised
+}
+
+// A Failure is one class of failures of one endpoint, over the whole run.
+type Failure struct {
+	Endpoint   string           `json:"endpoint"`
+	Class      string           `json:"class"`
+	Count      int64            `json:"count"`        // warm-up included
+	Share      float64          `json:"share"`        // of the endpoint's requests
+	FirstSeenS float64          `json:"first_seen_s"` // start of the interval, since the run's start
+	LastSeenS  float64          `json:"last_seen_s"`  // end of the interval
+	Exemplar   *metric.Exemplar `json:"exemplar,omitempty"`
+}
+
+// Generator is lt's own state: whether the instrument was the bottleneck.
+type Generator struct {
+	CPUPercent *float64    `json:"cpu_percent,omitempty"` // mean; 100 = one core
+	CPUMax     *float64    `json:"cpu_max_percent,omitempty"`
+	CPUQuota   float64     `json:"cpu_quota"`
+	RSSMax     *int64      `json:"rss_max_bytes,omitempty"`
+	StartDelay *StartDelay `json:"start_delay_ms,omitempty"`
+	GCPause    *GCPause    `json:"gc_pause_ms,omitempty"`
+	Stalls     int         `json:"stalls"`
+	StallMaxMS float64     `json:"stall_max_ms"`
+	Failed     int64       `json:"failed"` // requests that failed by the generator's fault: ports, descriptors
+	Valid      bool        `json:"valid"`
+	Validity   []string    `json:"validity,omitempty"`
+}
+
+// StartDelay is how late iterations started, in milliseconds.
+type StartDelay struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// GCPause is the garbage collector's pauses, in milliseconds.
+type GCPause struct {
+	Max   float64 `json:"max"`
+	Total float64 `json:"total"`
+}
+
+// A Point is one step of the timeline.
+type Point struct {
+	T          float64       `json:"t_s"` // start, since the run's start
+	Length     float64       `json:"length_s"`
+	Period     metric.Period `json:"period"`
+	Users      int           `json:"users"`
+	Requests   int64         `json:"requests"`
+	Failed     int64         `json:"failed"`
+	Throughput float64       `json:"throughput_per_s"`
+	Dropped    int64         `json:"dropped,omitempty"`
+	P50        *float64      `json:"p50_ms,omitempty"`
+	P95        *float64      `json:"p95_ms,omitempty"`
+	P99        *float64      `json:"p99_ms,omitempty"`
+	Max        *float64      `json:"max_ms,omitempty"`
+	StartDelay *float64      `json:"start_delay_p99_ms,omitempty"`
+	CPU        *float64      `json:"cpu_percent,omitempty"`
+}
+
+// An Event is something that happened to the run.
+type Event struct {
+	T    float64 `json:"t_s"`
+	Kind string  `json:"kind"`
+	Note string  `json:"note,omitempty"`
+}

@@ -55,7 +55,7 @@ func Users(users int, spawnRate float64, duration time.Duration) Profile {
 	p := Profile{Model: metric.Closed, GracefulStop: DefaultGracefulStop}
 	p.Stages = []Stage{{ramp, reached}, {duration - ramp, reached}}
 	// The last of n users starts at (n-1)/rate.
-	last := time.Duration((reached - 1) / spawnRate * float64(time.Second))
+	last := time.Duration((math.Ceil(reached-1e-9) - 1) / spawnRate * float64(time.Second))
 	p.Warmup = min(max(last, 0)+min(duration/10, 10*time.Second), duration)
 	return p
 }
@@ -144,6 +144,9 @@ func (p *Profile) Validate() error {
 	}
 	if p.Warmup < 0 || p.Warmup > p.Duration() {
 		add("the warm-up of %v does not fit into the duration of %v", p.Warmup, p.Duration())
+	}
+	if p.GracefulStop < 0 {
+		add("the graceful stop of %v is negative", p.GracefulStop)
 	}
 	return errors.Join(errs...)
 }

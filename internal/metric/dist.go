@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"math"
 	"time"
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
@@ -157,11 +158,15 @@ func (d *Dist) Quantile(q float64) time.Duration {
 	if q >= 1 {
 		return d.Max
 	}
+	// The library rounds ranks to the nearest, which may cover less than q: hand it
+	// the whole rank. The factor undoes the rounding of products such as .95 * 20.
+	n := float64(d.Count)
+	percentile := 100 * math.Ceil(q*n*(1-1e-12)) / n
 	var v int64
 	if d.dense != nil {
-		v = d.dense.ValueAtPercentile(q * 100)
+		v = d.dense.ValueAtPercentile(percentile)
 	} else {
-		v = d.packed.ValueAtPercentile(q * 100)
+		v = d.packed.ValueAtPercentile(percentile)
 	}
 	return min(max(time.Duration(v), d.Min), d.Max)
 }

@@ -66,7 +66,7 @@ func (c Class) Key() string {
 func ParseClass(key string) (Class, error) {
 	if digits, ok := strings.CutPrefix(key, "status_"); ok {
 		n, err := strconv.Atoi(digits)
-		if err != nil || n < 0 {
+		if err != nil || n < 0 || strconv.Itoa(n) != digits {
 			return Class{}, fmt.Errorf("outcome %q: bad status", key)
 		}
 		return Class{Status, n}, nil

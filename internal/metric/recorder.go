@@ -58,9 +58,15 @@ type rowTally struct {
 func (r *Recorder) Record(row int, s *Sample) {
 	r.mu.Lock()
 	t := &r.now.rows[row]
+	// A user of the closed model is due when it is ready to send: its response time
+	// is the service time.
+	response := s.End - s.Due
+	if r.model == Closed && s.Sent > 0 {
+		response = s.End - s.Sent
+	}
 	if s.Outcome == OK {
 		t.ok++
-		t.response.Record(s.End - s.Due)
+		t.response.Record(response)
 		if r.model == Open {
 			t.service.Record(s.End - s.Sent)
 		}
@@ -69,7 +75,7 @@ func (r *Recorder) Record(row int, s *Sample) {
 			t.failed = map[Class]int64{}
 		}
 		t.failed[s.Class()]++
-		t.failures.Record(s.End - s.Due)
+		t.failures.Record(response)
 	}
 	t.reconnects += int64(s.Reconnects)
 	t.bytesOut += s.BytesOut

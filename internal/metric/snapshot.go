@@ -21,23 +21,23 @@ const (
 // whoever gets one may read it for ever and must change nothing in it.
 type Snapshot struct {
 	RunID  string
-	Shard  string // the generator process it comes from; empty for a run of one process
-	Seq    int    // 0, 1, 2, ... within the run
-	Offset time.Duration
+	Shard  string        // the generator process it comes from; empty for a run of one process
+	Seq    int           // 0, 1, 2, ... within the run
+	Offset time.Duration // since the start of the load, as every time in a snapshot
 	Length time.Duration
 	Period Period
 	Final  bool // the last one of the run
 
 	Endpoints []EndpointSnapshot // in the order in which the script declares them
 
-	Users      int   // virtual users alive at the end of the interval
-	Target     int   // virtual users wanted then (closed model)
-	Iterations int64 // iterations started
-	Nominal    float64
-	Idle       int64 // iterations in which the user found nothing to do
-	Dropped    int64 // open model: due while all users were in flight and none could be added
-	Unsent     int64 // open model: due, never started, though users were idle: the generator's fault
-	StartDelay Dist  // due to start, of every iteration that had a due time
+	Users      int     // virtual users alive at the end of the interval
+	Target     int     // virtual users wanted then (closed model)
+	Iterations int64   // iterations started
+	Nominal    float64 // what the profile asks for in the interval: user-seconds (closed model), arrivals (open)
+	Idle       int64   // iterations in which the user found nothing to do
+	Dropped    int64   // open model: due while all users were in flight and none could be added
+	Unsent     int64   // open model: due, never started, though users were idle: the generator's fault
+	StartDelay Dist    // due to start, of every iteration that had a due time
 
 	Health    Health
 	Exemplars []Exemplar
@@ -62,20 +62,20 @@ type EndpointSnapshot struct {
 // Health is the generator's own state over an interval. A negative number means
 // that this system does not tell.
 type Health struct {
-	CPU         float64       `json:"cpu_percent"`   // of one core: 100 is a core kept busy
-	CPUQuota    float64       `json:"cpu_quota"`     // cores that this process may use
-	RSS         int64         `json:"rss_bytes"`     //
-	Goroutines  int           `json:"goroutines"`    //
-	GCPauseMax  time.Duration `json:"gc_pause_max"`  //
-	GCPause     time.Duration `json:"gc_pause"`      // total of the interval
-	SchedP99    time.Duration `json:"sched_p99"`     // time that goroutines waited to run
-	Stalls      int           `json:"stalls"`        // heartbeats that came more than 100 ms late
-	StallMax    time.Duration `json:"stall_max"`     // the latest of them
-	StallTotal  time.Duration `json:"stall_total"`   //
-	Steal       float64       `json:"steal_percent"` // of all cores, taken by the hypervisor
-	Pressure    float64       `json:"cpu_pressure"`  // PSI "some", percent of the time
-	ClockJump   time.Duration `json:"clock_jump"`    // wall clock against monotonic clock
-	ObserverLag int64         `json:"observer_lag"`  // snapshots that an observer was too slow to take
+	CPU         float64       `json:"cpu_percent"`          // of one core: 100 is a core kept busy
+	CPUQuota    float64       `json:"cpu_quota"`            // cores that this process may use
+	RSS         int64         `json:"rss_bytes"`            //
+	Goroutines  int           `json:"goroutines"`           //
+	GCPauseMax  time.Duration `json:"gc_pause_max_ns"`      //
+	GCPause     time.Duration `json:"gc_pause_ns"`          // total of the interval
+	SchedP99    time.Duration `json:"sched_p99_ns"`         // time that goroutines waited to run
+	Stalls      int           `json:"stalls"`               // heartbeats that came more than 100 ms late
+	StallMax    time.Duration `json:"stall_max_ns"`         // the latest of them
+	StallTotal  time.Duration `json:"stall_total_ns"`       //
+	Steal       float64       `json:"steal_percent"`        // of all cores, taken by the hypervisor
+	Pressure    float64       `json:"cpu_pressure_percent"` // PSI "some", percent of the time
+	ClockJump   time.Duration `json:"clock_jump_ns"`        // wall clock against monotonic clock
+	ObserverLag int64         `json:"observer_lag"`         // snapshots that an observer was too slow to take
 }
 
 // Worse is the worse of two states, field by field.
@@ -98,7 +98,8 @@ type Event struct {
 	Note string        `json:"note,omitempty"`
 }
 
-// Merge is the snapshot of both intervals together: counters add, histograms
+// Merge is the snapshot of both intervals together (shards of one interval first,
+// then over time): counters add, histograms
 // merge, health keeps the worst. The offset is the earlier one and the length
 // reaches to the later end, so that shards of one interval and intervals of one
 // shard merge alike. Neither a nor b is changed. Endpoints are matched by name.
@@ -110,10 +111,11 @@ func Merge(a, b *Snapshot) *Snapshot {
 	m.Final = a.Final || b.Final
 	if a.Shard != b.Shard {
 		m.Shard = ""
-		m.Users, m.Target, m.Nominal = a.Users+b.Users, a.Target+b.Target, a.Nominal+b.Nominal
+		m.Users, m.Target = a.Users+b.Users, a.Target+b.Target
 	} else if b.Offset >= a.Offset {
-		m.Users, m.Target, m.Nominal = b.Users, b.Target, b.Nominal
+		m.Users, m.Target = b.Users, b.Target
 	}
+	m.Nominal += b.Nominal
 	m.Iterations += b.Iterations
 	m.Idle += b.Idle
 	m.Dropped += b.Dropped

@@ -56,7 +56,9 @@ type Plan struct {
 	Resolution     time.Duration       `json:"resolution_ns"` // length of a line of the histogram log and of a timeline point
 }
 
-// Think is the think time of the workload's users, weighted over personas.
+// Think is the think time of the workload's users. Mean is the one that gives the
+// nominal rate of iterations, users / Mean: the harmonic mean over the personas'
+// means.
 type Think struct {
 	Min  time.Duration `json:"min_ns"`
 	Mean time.Duration `json:"mean_ns"`
@@ -86,7 +88,7 @@ type Interval struct {
 	Period     metric.Period      `json:"period"`
 	Final      bool               `json:"final,omitempty"`
 	Users      int                `json:"users"`
-	Target     int                `json:"target,omitempty"`
+	Target     int                `json:"users_wanted,omitempty"`
 	Nominal    float64            `json:"nominal,omitempty"`
 	Iterations int64              `json:"iterations"`
 	Idle       int64              `json:"idle,omitempty"`
@@ -96,7 +98,38 @@ type Interval struct {
 	Health     metric.Health      `json:"health"`
 	Exemplars  []metric.Exemplar  `json:"exemplars,omitempty"`
 	Events     []metric.Event     `json:"events,omitempty"`
+
+	// Histograms is set on the interval that ends a line's length of the histogram
+	// log: what the log's lines hold exactly. They are written before this line is.
+	Histograms *HistogramIndex `json:"histograms,omitempty"`
 }
+
+// A HistogramIndex describes one group of lines of the histogram log: those of
+// one stretch of time, which lies within one period.
+type HistogramIndex struct {
+	Offset time.Duration    `json:"offset_ns"`
+	Length time.Duration    `json:"length_ns"`
+	Lines  []HistogramEntry `json:"lines"`
+}
+
+// A HistogramEntry is one line's exact figures, which its buckets hold to three
+// digits only.
+type HistogramEntry struct {
+	Endpoint int           `json:"i"`    // in Plan.Endpoints; -1: of the generator
+	Kind     string        `json:"kind"` // ok, service, failed; start_delay
+	Count    int64         `json:"n"`
+	Sum      time.Duration `json:"sum_ns"`
+	Min      time.Duration `json:"min_ns"`
+	Max      time.Duration `json:"max_ns"`
+}
+
+// The kinds of a HistogramEntry.
+const (
+	KindOK         = "ok"          // response times of successful requests
+	KindService    = "service"     // service times of successful requests, open model
+	KindFailed     = "failed"      // response times of failed requests
+	KindStartDelay = "start_delay" // of iterations
+)
 
 // An IntervalEndpoint is one endpoint's counts in an interval.
 type IntervalEndpoint struct {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"math"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -44,6 +45,7 @@ type Result struct {
 	Endpoints  []EndpointResult `json:"endpoints"`
 	Thresholds []verdict.Judged `json:"thresholds"`
 	Failures   []Failure        `json:"failures"`
+	Outages    []Outage         `json:"outages,omitempty"`
 	Generator  Generator        `json:"generator"`
 	Timeline   []Point          `json:"timeline"`
 	Events     []Event          `json:"events,omitempty"`
@@ -103,6 +105,17 @@ func ms(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
 }
 
+// seconds is a duration in seconds, to the millisecond.
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond)) / float64(time.Second)
+}
+
+// round is x to so many decimals.
+func round(x float64, decimals int) float64 {
+	p := math.Pow10(decimals)
+	return math.Round(x*p) / p
+}
+
 // An EndpointResult is the figures of one endpoint, of the measured periods.
 type EndpointResult struct {
 	Name       string           `json:"name"`
@@ -129,6 +142,14 @@ type Failure struct {
 	FirstSeenS float64          `json:"first_seen_s"` // start of the interval, since the run's start
 	LastSeenS  float64          `json:"last_seen_s"`  // end of the interval
 	Exemplar   *metric.Exemplar `json:"exemplar,omitempty"`
+}
+
+// An Outage is a stretch of a second or more in which requests were sent and none
+// was answered rightly, by the target's fault.
+type Outage struct {
+	FromS    float64 `json:"from_s"` // since the run's start
+	ToS      float64 `json:"to_s"`
+	Requests int64   `json:"requests"`
 }
 
 // Generator is lt's own state: whether the instrument was the bottleneck.

@@ -1,0 +1,55 @@
+# Every target but race builds without cgo.
+export CGO_ENABLED := 0
+GO      ?= go
+TOOL    := $(GO) tool -modfile=tools/go.mod
+LDFLAGS := -s -w
+FUZZTIME ?= 10s
+
+.PHONY: build test verify race lint fuzz bench soak cover check help
+
+build: ## build ./bin/lt
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/lt ./cmd/lt
+
+test: ## every test but the counted suites; under 5 minutes on 2 cores
+	$(GO) test ./...
+
+verify: ## the counted suites: faults, kills, browser, fuzz; under 20 minutes
+	LT_VERIFY=1 $(GO) test -count=1 -timeout 20m -run '^(TestVerify|TestBrowser)' ./...
+	$(MAKE) fuzz
+
+race: ## the tests under the race detector (needs gcc: -race needs cgo)
+	@command -v $${CC:-gcc} >/dev/null || { echo "make race needs a C compiler (apt-get install gcc)" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
+
+lint: ## vet, staticcheck, gofumpt, go mod tidy drift, cross-compilation
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	@out="$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "gofumpt -w would change:"; echo "$$out"; exit 1; } >&2
+	$(GO) mod tidy -diff
+	cd tools && $(GO) mod tidy -diff
+	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/lt
+	GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/lt
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+bench: ## benchmarks; size, start-up time, cost and memory of lt itself
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./scenarios
+	LT_BENCH=1 $(GO) test -count=1 -v -timeout 20m -run '^TestBench' ./cmd/lt
+
+soak: ## the counted suites in full length (hours)
+	LT_VERIFY=1 LT_SOAK=1 $(GO) test -count=1 -timeout 8h -run '^(TestVerify|TestBrowser)' ./...
+	$(MAKE) fuzz FUZZTIME=10m
+
+cover: ## test coverage, in coverage.html
+	$(GO) test -coverprofile=coverage.out ./...
+	$(GO) tool cover -html=coverage.out -o coverage.html
+
+check: lint test race verify ## all that CI runs; under 28 minutes
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/scenarios"
+)
+
+// waitStep is how long --wait waits between two tries.
+const waitStep = 500 * time.Millisecond
+
+// preflight sends the first requests of each persona before any load, and stops
+// where the load would only repeat one mistake a hundred thousand times.
+func (r *runner) preflight(ctx context.Context) error {
+	if r.o.noPreflight {
+		return nil
+	}
+	result := &run.Preflight{}
+	r.plan.Preflight = result
+	deadline := time.Now().Add(r.o.wait)
+	for {
+		probes := r.script.Preflight(ctx)
+		*result = run.Preflight{}
+		var stop error
+		for _, p := range probes {
+			result.Requests += int64(p.Requests)
+			if p.Class.Outcome == metric.OK {
+				continue
+			}
+			result.Failed++
+			if err := r.refuse(p); err != nil {
+				if stop == nil {
+					stop = err
+				}
+				continue
+			}
+			warning := fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message)
+			result.Warnings = append(result.Warnings, warning)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if stop == nil {
+			for _, w := range result.Warnings {
+				fmt.Fprintf(r.env.Stderr, "lt: warning: preflight: %s\n", w)
+			}
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return stop
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(waitStep):
+		}
+	}
+}
+
+// refuse is why the load must not start after such a probe; nil: it may.
+func (r *runner) refuse(p scenarios.Probe) error {
+	at := r.plan.Target
+	switch p.Class.Outcome {
+	case metric.Refused, metric.Unreachable, metric.DNS, metric.Generator:
+		return hintf(notReadyf("nothing answers at %s: %s", at, p.Message),
+			"--target URL says where, --wait 60s waits for it, --reference tries lt against its own platform")
+	case metric.Timeout:
+		if p.Status == 0 {
+			return hintf(notReadyf("nothing answers at %s: %s", at, p.Message),
+				"--target URL says where, --timeout how long, --reference tries lt against its own platform")
+		}
+	case metric.TLS:
+		return hintf(notReadyf("no TLS connection to %s: %s", at, p.Message),
+			"-k goes on without verifying the certificate, and the report says so; http:// for a target without TLS")
+	case metric.Reset, metric.ConnDropped, metric.Protocol:
+		return hintf(notReadyf("%s does not answer in HTTP: %s", at, p.Message), "look at the scheme and the port of --target")
+	case metric.Status:
+		switch p.Class.Status {
+		case 401:
+			if r.o.apiKey == "" {
+				return hintf(notReadyf("%s: 401: no credential was sent", p.Endpoint.Name()), "set LT_API_KEY, or --api-key env:NAME")
+			}
+			return hintf(notReadyf("%s: 401: the credential was refused", p.Endpoint.Name()), "look at the key that LT_API_KEY or --api-key gives")
+		case 403:
+			return hintf(notReadyf("%s: 403: the credential may not do this (%s)", p.Endpoint.Name(), p.Message), "use a key with the rights that the scenario needs")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/run"
+)
+
+// lineEvery is how often progress is told where there is no terminal.
+const lineEvery = 5 * time.Second
+
+// A progress tells how a run goes, on stderr: a live bar on a terminal, a line
+// every few seconds elsewhere. It is an observer of the run.
+type progress struct {
+	w       io.Writer
+	total   time.Duration
+	failed  int64
+	last    time.Duration
+	since   metric.Dist // of successful requests since the last line
+	ok, n   int64       // requests since the last line
+	elapsed time.Duration
+
+	bars *mpb.Progress
+	bar  *mpb.Bar
+	text atomic.Pointer[string]
+	off  bool
+}
+
+func newProgress(env *environ, o *runOptions, plan *run.Plan) *progress {
+	p := &progress{w: env.Stderr, total: plan.Profile.Duration(), off: o.quiet}
+	f, ok := env.terminal(env.Stderr)
+	if p.off || !ok {
+		return p
+	}
+	p.text.Store(new(""))
+	width := terminalWidth(f)
+	p.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(200*time.Millisecond))
+	p.bar = p.bars.New(p.total.Milliseconds(),
+		mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+		mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return fmt.Sprintf("%s of %s ", short(p.elapsedNow()), short(p.total))
+		})),
+		mpb.BarExtender(mpb.BarFillerFunc(func(w io.Writer, _ decor.Statistics) error {
+			_, err := fmt.Fprintf(w, "%s\n", cut(*p.text.Load(), width-1))
+			return err
+		}), false),
+	)
+	return p
+}
+
+func (p *progress) elapsedNow() time.Duration {
+	return time.Duration(p.bar.Current()) * time.Millisecond
+}
+
+// observe takes the snapshot of one interval.
+func (p *progress) observe(s *metric.Snapshot) error {
+	if p.off {
+		return nil
+	}
+	t := s.Totals()
+	p.failed += t.Failed
+	p.ok += t.Requests - t.Failed
+	p.n += t.Requests
+	p.since.Merge(&t.Response)
+	p.elapsed = s.Offset + s.Length
+	if p.bars == nil && p.elapsed-p.last < lineEvery-100*time.Millisecond && !s.Final {
+		return nil
+	}
+	length := (p.elapsed - p.last).Seconds()
+	if length <= 0 || (s.Final && p.n == 0) {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d users  %.0f req/s", s.Users, float64(p.n)/length)
+	if p.since.Count > 0 {
+		fmt.Fprintf(&b, "  p50 %s  p95 %s  p99 %s", millis(p.since.Quantile(.5)), millis(p.since.Quantile(.95)), millis(p.since.Quantile(.99)))
+	}
+	fmt.Fprintf(&b, "  %d failed", p.failed)
+	if s.Dropped > 0 {
+		fmt.Fprintf(&b, "  %d dropped", s.Dropped)
+	}
+	if s.Period == metric.Warmup {
+		b.WriteString("  warm-up")
+	}
+	p.since, p.ok, p.n, p.last = metric.Dist{}, 0, 0, p.elapsed
+	if p.bars != nil {
+		p.text.Store(new(b.String()))
+		p.bar.SetCurrent(min(p.elapsed, p.total-time.Millisecond).Milliseconds())
+		return nil
+	}
+	_, err := fmt.Fprintf(p.w, "%6s of %s  %s\n", short(p.elapsed.Round(time.Second)), short(p.total), b.String())
+	return err
+}
+
+// close takes the bar away.
+func (p *progress) close() {
+	if p.bars != nil {
+		p.bar.Abort(true)
+		p.bars.Wait()
+	}
+}
+
+// millis is a time as progress shows it.
+func millis(d time.Duration) string {
+	ms := float64(d) / float64(time.Millisecond)
+	switch {
+	case ms < 10:
+		return fmt.Sprintf("%.1fms", ms)
+	case ms < 10_000:
+		return fmt.Sprintf("%.0fms", ms)
+	}
+	return fmt.Sprintf("%.1fs", ms/1000)
+}
+
+func cut(s string, width int) string {
+	if width > 0 && len(s) > width {
+		return s[:width]
+	}
+	return s
+}
+
+// terminalWidth is the columns of a terminal; 80 when it does not say.
+func terminalWidth(f *os.File) int {
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+		return w
+	}
+	return 80
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/report"
+)
+
+// newReportCmd is `lt report`.
+func newReportCmd(env *environ) *cobra.Command {
+	var format, output, out string
+	var verbose, noColor bool
+	cmd := &cobra.Command{
+		Use:   "report RUN|latest",
+		Short: "Render a run again, or a run that was cut off",
+		Long: `Render a run again. RUN is a run's directory, its result.json, or a name under
+--out, such as latest. A run that was killed before it could write its result is
+rebuilt from its journal, marked PARTIAL, and its reports are written into its
+directory.`,
+		Args: exactArgs(1, "a run (latest, or a run's directory)"),
+	}
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, f.Name)
+	}
+	cmd.Flags().StringVarP(&format, "format", "f", "terminal", "one of "+strings.Join(names, ", "))
+	cmd.Flags().StringVarP(&output, "output", "o", "-", "file to write to (- for stdout)")
+	cmd.Flags().StringVar(&out, "out", defaultOut, "where runs are kept")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print more")
+	cmd.Flags().BoolVar(&noColor, "no-color", false, "no colours (also NO_COLOR)")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		f, ok := report.ByName(format)
+		if !ok {
+			return usageErrorf("--format %q: want one of %s", format, strings.Join(names, ", "))
+		}
+		dir, err := run.Find(out, args[0])
+		if err != nil {
+			return hintf(usageErrorf("%w", err), "lt run makes one; --out DIR says where runs are kept")
+		}
+		result, err := run.Load(dir)
+		if err != nil {
+			return err
+		}
+		if !result.Complete {
+			if err := completeReports(dir, result); err != nil {
+				return err
+			}
+		}
+		o := &runOptions{noColor: noColor, verbose: verbose}
+		opts := report.Options{Dir: dir, Verbose: verbose}
+		if output != "-" {
+			return run.WriteFile(output, func(w io.Writer) error { return f.Render(w, result, opts) })
+		}
+		opts.Color, opts.Width = o.color(env)
+		return f.Render(env.Stdout, result, opts)
+	}
+	return cmd
+}
+
+// completeReports writes the HTML and Markdown reports of a run that was cut off.
+// It writes no result.json: what the journal tells stays the evidence.
+func completeReports(dir string, result *run.Result) error {
+	d := &run.Dir{Path: dir}
+	for _, name := range []string{"html", "markdown"} {
+		f, _ := report.ByName(name)
+		if err := d.Write(f.File, func(w io.Writer) error { return f.Render(w, result, report.Options{Dir: dir}) }); err != nil {
+			return fmt.Errorf("complete the reports: %w", err)
+		}
+	}
+	return nil
+}

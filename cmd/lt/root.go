@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// An environ is all that a command sees of the world around it.
+type environ struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+}
+
+// lookup is a variable that is set and not empty.
+func (e *environ) lookup(name string) (string, bool) {
+	v := e.Getenv(name)
+	return v, v != ""
+}
+
+// execute runs lt with the given arguments and returns its exit code.
+func execute(args []string, env *environ) int {
+	ignoreBrokenPipes()
+	root := newRootCmd(env)
+	root.SetArgs(args)
+	return printError(env.Stderr, root.Execute())
+}
+
+func newRootCmd(env *environ) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lt",
+		Short: "Load-test an API and get a verdict that can be defended",
+		Long: `lt runs light, normal, peak and endurance load against an API, measures
+honestly, and says PASS, FAIL, NOT PROVEN or INVALID, and why.
+
+Start here:
+  lt run peak --reference --duration 30s    a whole run against lt's own platform
+  lt run https://api.example.test/health    one request in a loop
+  lt scenarios list                         what there is to run`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, c := range cmd.Commands() {
+				if c.IsAvailableCommand() {
+					names = append(names, c.Name())
+				}
+			}
+			hint := "lt --help lists the commands"
+			if near := nearest(args[0], names); near != "" {
+				hint = fmt.Sprintf("did you mean `lt %s`?", near)
+			}
+			return hintf(usageErrorf("there is no command %q", args[0]), "%s", hint)
+		},
+	}
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return hintf(usageErrorf("%s", err), "%s --help lists the flags", cmd.CommandPath())
+	})
+	root.AddCommand(
+		newRunCmd(env),
+		newReportCmd(env),
+		newScenariosCmd(env),
+		newServeCmd(env),
+		newVersionCmd(env),
+		newExitCodesTopic(),
+	)
+	return root
+}
+
+func newVersionCmd(env *environ) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print lt's version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(env.Stdout, "lt", version())
+			return err
+		},
+	}
+}
+
+// version is the module's version and, between releases, the commit that lt was
+// built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(v, s.Value[:min(12, len(s.Value))]) {
+			v += "-" + s.Value[:min(12, len(s.Value))]
+		}
+		if s.Key == "vcs.modified" && s.Value == "true" && !strings.HasSuffix(v, "+dirty") {
+			v += "+dirty"
+		}
+	}
+	return v
+}
+
+// noArgs, exactArgs and maxArgs are cobra's, with messages in lt's form.
+func noArgs(cmd *cobra.Command, args []string) error { return exactArgs(0, "")(cmd, args) }
+
+func exactArgs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < n:
+			return hintf(usageErrorf("%s needs %s", cmd.CommandPath(), what), "usage: %s", cmd.UseLine())
+		case len(args) > n:
+			return hintf(usageErrorf("%s: unexpected argument %q", cmd.CommandPath(), args[n]), "usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// terminal is the file behind w if that is a terminal that can be drawn on.
+func (e *environ) terminal(w io.Writer) (*os.File, bool) {
+	f, ok := w.(*os.File)
+	return f, ok && term.IsTerminal(int(f.Fd())) && e.Getenv("TERM") != "dumb"
+}
+
+// nearest is the candidate that word is most likely a slip of; empty when none is
+// close.
+func nearest(word string, candidates []string) string {
+	best, at := "", len(word)/2+1
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(word), c); d < at {
+			best, at = c, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

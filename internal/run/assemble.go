@@ -1,0 +1,272 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/verdict"
+)
+
+// Result judges what has been gathered and makes the run's result of it. It may
+// be called again, also while the run goes on. ExitCode is the caller's.
+func (c *Collector) Result() *Result {
+	p := c.plan
+	ev := c.evidence()
+	j := verdict.Judge(p.Thresholds, ev)
+	r := &Result{
+		Schema: Schema, LT: p.LT, RunID: p.RunID, Scenario: p.Scenario, ScenarioDigest: p.ScenarioDigest,
+		Purpose: p.Purpose, Workload: p.Workload, Target: p.Target, Reference: p.Reference, Labels: p.Labels,
+		Model: p.Profile.Model, Load: p.Load(), StartedAt: p.StartedAt, DurationS: seconds(c.end),
+		PlannedS: seconds(p.Profile.Duration()), MeasuredS: seconds(c.window), Complete: c.final,
+		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
+		Verdict: j.Verdict, Reasons: j.Reasons,
+		Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
+		Totals: c.totals(), Thresholds: j.Thresholds, Outages: c.outages,
+		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
+		NotShown: verdict.NotShown(ev, p.Thresholds, verdict.Facts{Users: int(p.Profile.Peak()), ThinkMean: p.Think.Mean}), Notes: j.Notes,
+	}
+	for i := range c.each {
+		r.Endpoints = append(r.Endpoints, c.endpoint(i, j.Thresholds))
+	}
+	r.Failures = c.failureResults()
+	for _, e := range c.events {
+		r.Events = append(r.Events, Event{T: seconds(e.At), Kind: e.Kind, Note: e.Note})
+	}
+	for _, o := range c.outages {
+		if o.ToS-o.FromS >= .9 && r.Verdict == verdict.Fail {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("no request was answered rightly from %.0f s to %.0f s (%d requests)", o.FromS, o.ToS, o.Requests))
+		}
+	}
+	r.sanitize()
+	return r
+}
+
+// sanitize makes absent lists empty ones, as result.json promises.
+func (r *Result) sanitize() {
+	for _, l := range []*[]string{&r.Reasons, &r.NotShown} {
+		if *l == nil {
+			*l = []string{}
+		}
+	}
+	if r.Thresholds == nil {
+		r.Thresholds = []verdict.Judged{}
+	}
+	if r.Failures == nil {
+		r.Failures = []Failure{}
+	}
+	if r.Timeline == nil {
+		r.Timeline = []Point{}
+	}
+	if r.Endpoints == nil {
+		r.Endpoints = []EndpointResult{}
+	}
+}
+
+// interrupted is the reason for which the run ended before its planned end.
+func (c *Collector) interrupted() string {
+	for _, e := range c.events {
+		switch e.Kind {
+		case "interrupted", "killed", "journal":
+			return e.Kind
+		case "end":
+			return ""
+		}
+	}
+	return ""
+}
+
+func (c *Collector) evidence() verdict.Evidence {
+	p := c.plan
+	ev := verdict.Evidence{
+		Total: c.total.Series, Model: p.Profile.Model, Think: p.Think.Mean > 0, Window: c.window,
+		Complete: c.final && c.interrupted() == "", Dropped: c.dropped, Unsent: c.unsent, Iterations: c.started,
+		Generator: verdict.Generator{
+			StartDelay: c.startDelay, Failed: c.generator, Attempted: c.attempted,
+			CPUQuota: c.health.quota, CPUHigh: c.health.high, CPUPercent: c.cpuMean(),
+			StallMax: c.health.stallMax, StallTotal: c.health.stallTotal, Stalls: c.health.stalls,
+			Steal: c.health.steal, Pressure: c.health.pressure, ClockJump: c.health.clockJump,
+		},
+	}
+	if p.Profile.Model == metric.Open {
+		ev.Nominal = c.nominal
+	} else if p.Think.Mean > 0 {
+		ev.Nominal = c.nominal / p.Think.Mean.Seconds()
+	}
+	ev.Succeeded = c.total.Succeeded
+	ev.Limits = verdict.Limits(p.Thresholds)
+	judged := func(s *verdict.Series) {
+		for i := range s.Blocks {
+			b := &s.Blocks[i]
+			b.Above = make([]int64, len(ev.Limits))
+			for l, limit := range ev.Limits {
+				b.Above[l] = b.Failed + b.Response.CountAbove(limit)
+			}
+		}
+	}
+	judged(&ev.Total)
+	for i := range c.each {
+		ev.Endpoints = append(ev.Endpoints, c.each[i].Series)
+		judged(&ev.Endpoints[i])
+	}
+	return ev
+}
+
+func (c *Collector) cpuMean() float64 {
+	if c.health.known == 0 {
+		return -1
+	}
+	return c.health.cpuTime / c.health.known.Seconds()
+}
+
+// errorRate counts the warm-up's requests and failures too: a target that fails
+// only while it warms up has failed.
+func errorRate(s *verdict.Series) *float64 {
+	n := s.Requests + s.Warmup.Requests
+	if n == 0 {
+		return nil
+	}
+	return new(float64(s.Failed+s.Warmup.Failed) / float64(n))
+}
+
+// perSecond is n over the measured window; nil when there was none.
+func (c *Collector) perSecond(n int64) *float64 {
+	if c.window <= 0 {
+		return nil
+	}
+	return new(round(float64(n)/c.window.Seconds(), 2))
+}
+
+func (c *Collector) totals() Totals {
+	t := Totals{
+		Requests: c.total.Requests, Failed: c.total.Failed, ErrorRate: errorRate(&c.total.Series),
+		Throughput: c.perSecond(c.total.Succeeded), Attempts: c.perSecond(c.total.Requests),
+		Iterations: c.iterations, Idle: c.idle, Dropped: c.dropped, Unsent: c.unsent,
+		Reconnects: c.total.reconnects, BytesOut: c.total.bytesOut, BytesIn: c.total.bytesIn,
+		Response: NewLatency(&c.total.Response), Service: NewLatency(&c.total.service), FailedLatency: NewLatency(&c.total.failed),
+	}
+	if c.plan.Profile.Model == metric.Closed {
+		t.Service = t.Response // a closed user is due when it is ready: see metric.Recorder
+		if ev := c.evidence(); ev.Nominal > 0 {
+			t.Pace = new(round(float64(ev.Iterations)/ev.Nominal, 4))
+		}
+	}
+	return t
+}
+
+func (c *Collector) endpoint(i int, thresholds []verdict.Judged) EndpointResult {
+	s := &c.each[i]
+	e := EndpointResult{
+		Name: s.Name, Method: c.plan.Endpoints[i].Method, Path: c.plan.Endpoints[i].Path,
+		Requests: s.Requests, Failed: s.Failed, ErrorRate: errorRate(&s.Series), Throughput: c.perSecond(s.Succeeded),
+		Warmup: s.Warmup, Response: NewLatency(&s.Response), Service: NewLatency(&s.service), FailedTime: NewLatency(&s.failed),
+		Outcomes: map[string]int64{}, Verdict: verdict.None,
+	}
+	if c.plan.Profile.Model == metric.Closed {
+		e.Service = e.Response
+	}
+	for class, n := range s.Outcomes {
+		if n > 0 {
+			e.Outcomes[class.Key()] += n
+		}
+	}
+	// The worst of what was judged of it.
+	rank := []verdict.Verdict{verdict.None, verdict.Pass, verdict.Inconclusive, verdict.Fail}
+	for _, t := range thresholds {
+		if t.Scope == s.Name && slices.Index(rank, t.Verdict) > slices.Index(rank, e.Verdict) {
+			e.Verdict = t.Verdict
+		}
+	}
+	return e
+}
+
+// failureResults is the classes of failures, the most frequent first.
+func (c *Collector) failureResults() []Failure {
+	var out []Failure
+	for _, f := range c.failures {
+		s := &c.each[f.endpoint]
+		share := 1.0
+		if n := s.Requests + s.Warmup.Requests; n > 0 {
+			share = min(float64(f.count)/float64(n), 1)
+		}
+		out = append(out, Failure{
+			Endpoint: s.Name, Class: f.class, Count: f.count, Share: round(share, 6),
+			FirstSeenS: seconds(f.first), LastSeenS: seconds(f.last), Exemplar: f.exemplar,
+		})
+	}
+	slices.SortStableFunc(out, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Class, b.Class))
+	})
+	return out
+}
+
+func (c *Collector) generatorResult(j *verdict.Judgement) Generator {
+	h := &c.health
+	g := Generator{
+		CPUQuota: h.quota, Stalls: h.stalls, StallMaxMS: ms(h.stallMax), Failed: c.generator,
+		Valid: j.Valid, Validity: j.Validity,
+	}
+	if h.known > 0 {
+		g.CPUPercent, g.CPUMax = new(round(c.cpuMean(), 1)), new(round(h.cpuMax, 1))
+		g.GCPause = &GCPause{Max: ms(h.gcMax), Total: ms(h.gcTotal)}
+	}
+	if h.rss >= 0 {
+		g.RSSMax = new(h.rss)
+	}
+	if d := &c.startDelay; d.Count > 0 {
+		g.StartDelay = &StartDelay{P50: ms(d.Quantile(.5)), P99: ms(d.Quantile(.99)), Max: ms(d.Max)}
+	}
+	return g
+}
+
+// timeline is the points so far. A point that nothing was put into tells that
+// nothing was sent.
+func (c *Collector) timeline() []Point { return slices.Clone(c.points) }
+
+// Load is the plan's load in words: "500 users at 50/s, 15m0s".
+func (p *Plan) Load() string {
+	d := p.Profile.Duration()
+	if p.Profile.Model == metric.Open {
+		if !p.Profile.Staged {
+			return fmt.Sprintf("open model, %s iterations/s, %s, at most %d users", number(p.Profile.Peak()), brief(d), p.Profile.MaxUsers)
+		}
+		return fmt.Sprintf("open model, stages %s of iterations/s, at most %d users", stages(p), p.Profile.MaxUsers)
+	}
+	if p.Profile.Staged {
+		return "closed model, stages " + stages(p) + " users"
+	}
+	first := p.Profile.Stages[0]
+	rate := "at once"
+	if first.Duration > 0 {
+		rate = "started at " + number(first.Target/first.Duration.Seconds()) + "/s"
+	}
+	return fmt.Sprintf("%s users, %s, %s", number(p.Profile.Peak()), rate, brief(d))
+}
+
+func stages(p *Plan) string {
+	var s []string
+	for _, st := range p.Profile.Stages {
+		s = append(s, brief(st.Duration)+":"+number(st.Target))
+	}
+	return strings.Join(s, " ")
+}
+
+// number is x with at most two decimals, and no more than needed.
+func number(x float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", x), "0"), ".")
+}
+
+// brief is a duration without its zero units: 15m, 1m30s.
+func brief(d time.Duration) string {
+	s := d.Round(time.Millisecond).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,358 @@
+package run
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/verdict"
+)
+
+const (
+	blockMin  = 5 * time.Second // least length of a block of evidence
+	blocksMax = 60              // blocks of a run, as planned
+)
+
+// A Collector gathers the intervals of a run into what its result is made of.
+// The journal feeds it while the run goes on, and Load from the journal's files:
+// there is one way from intervals to a result. What it holds does not grow with
+// the number of requests.
+//
+// The figures are of the measured period and of the drain, in which requests
+// that started in it end; rates are of the measured period alone.
+type Collector struct {
+	plan  *Plan
+	total series
+	each  []series // in the order of plan.Endpoints
+
+	blockLength time.Duration
+	points      []Point
+	events      []metric.Event
+	failures    []failure
+	outages     []Outage
+	dead        *Outage // the outage that the last interval was part of
+
+	iterations, idle, dropped, unsent int64   // measured and drain
+	started                           int64   // iterations, measured only
+	nominal                           float64 // measured only
+	window                            time.Duration
+	warmup                            time.Duration
+	end                               time.Duration
+	final                             bool
+
+	startDelay   metric.Dist
+	health       healthSum
+	generator    int64 // requests that failed by the generator's fault, warm-up included
+	attempted    int64 // all requests, warm-up included
+	stretchHigh  time.Duration
+	point        Point // since the last group
+	pointOpen    bool
+	lastResponse metric.Dist // of the last interval's group, for progress
+}
+
+// series is the evidence on the run or on one endpoint.
+type series struct {
+	verdict.Series
+	service    metric.Dist
+	failed     metric.Dist
+	reconnects int64
+	bytesOut   int64
+	bytesIn    int64
+	fresh      verdict.Block // counts of the intervals since the last group
+}
+
+type failure struct {
+	endpoint int
+	class    string
+	count    int64
+	first    time.Duration
+	last     time.Duration
+	exemplar *metric.Exemplar
+}
+
+// healthSum is the generator's health over the measured period.
+type healthSum struct {
+	cpuTime    float64 // percent x seconds
+	cpuMax     float64
+	high       time.Duration // longest stretch above 80 % of the quota
+	known      time.Duration
+	quota      float64
+	rss        int64
+	gcMax      time.Duration
+	gcTotal    time.Duration
+	stalls     int
+	stallMax   time.Duration
+	stallTotal time.Duration
+	steal      float64
+	pressure   float64
+	clockJump  time.Duration
+}
+
+// NewCollector gathers a run of plan p.
+func NewCollector(p *Plan) *Collector {
+	c := &Collector{plan: p, each: make([]series, len(p.Endpoints))}
+	for i, e := range p.Endpoints {
+		c.each[i].Name = e.Name()
+		c.each[i].Outcomes = map[metric.Class]int64{}
+	}
+	c.total.Outcomes = map[metric.Class]int64{}
+	c.health.steal, c.health.pressure, c.health.rss = -1, -1, -1
+	// A whole number of groups, so that blocks cut from the journal are the same.
+	r := max(p.Resolution, time.Second)
+	c.blockLength = max(blockMin, p.Profile.Duration()/blocksMax)
+	c.blockLength = (c.blockLength + r - 1) / r * r
+	return c
+}
+
+// Add takes one interval, and the group of histograms that it closes, if any.
+func (c *Collector) Add(iv *Interval, g *group) {
+	figures := iv.Period != metric.Warmup
+	c.end = iv.Offset + iv.Length
+	c.final = iv.Final
+	c.events = append(c.events, iv.Events...)
+	if figures {
+		c.iterations += iv.Iterations
+		c.idle += iv.Idle
+		c.dropped += iv.Dropped
+		c.unsent += iv.Unsent
+	}
+	switch iv.Period {
+	case metric.Warmup:
+		c.warmup += iv.Length
+	case metric.Measured:
+		c.window += iv.Length
+		c.started += iv.Iterations
+		c.nominal += iv.Nominal
+		c.addHealth(iv)
+	}
+
+	var all IntervalEndpoint
+	targets := int64(0) // failures that only the target can have made
+	for _, e := range iv.Endpoints {
+		if e.Index < 0 || e.Index >= len(c.each) {
+			continue // of another plan
+		}
+		own := e.Outcomes[metric.Generator.String()]
+		c.attempted += e.Requests
+		c.generator += own
+		for key, n := range e.Outcomes {
+			c.addFailure(e.Index, key, n, iv)
+			if class, err := metric.ParseClass(key); err == nil && (class.TargetsOwn() || class.Outcome == metric.Timeout || class.Outcome == metric.Unreachable) {
+				targets += n
+			}
+		}
+		e.Requests, e.Failed = e.Requests-own, e.Failed-own
+		c.each[e.Index].add(&e, iv.Period)
+		all.Requests += e.Requests
+		all.Failed += e.Failed
+		all.Reconnects += e.Reconnects
+		all.BytesOut += e.BytesOut
+		all.BytesIn += e.BytesIn
+		if figures {
+			for key, n := range e.Outcomes {
+				if class, err := metric.ParseClass(key); err == nil && class.Outcome != metric.Generator {
+					c.total.Outcomes[class] += n
+				}
+			}
+			c.total.Outcomes[metric.Class{}] += e.Requests - e.Failed
+		}
+	}
+	c.total.add(&all, iv.Period)
+	for i := range iv.Exemplars {
+		c.addExemplar(&iv.Exemplars[i])
+	}
+	c.addOutage(iv, all.Requests, targets)
+	c.addPoint(iv, &all)
+	if g != nil {
+		c.addGroup(iv, g)
+	}
+}
+
+// add counts an interval of one series, the generator's failures left out.
+func (s *series) add(e *IntervalEndpoint, period metric.Period) {
+	s.reconnects += e.Reconnects
+	s.bytesOut += e.BytesOut
+	s.bytesIn += e.BytesIn
+	if period == metric.Warmup {
+		s.Warmup.Requests += e.Requests
+		s.Warmup.Failed += e.Failed
+		return
+	}
+	s.Requests += e.Requests
+	s.Failed += e.Failed
+	if period == metric.Measured {
+		s.Succeeded += e.Requests - e.Failed
+	}
+	s.fresh.Requests += e.Requests
+	s.fresh.Failed += e.Failed
+	if len(e.Outcomes) == 0 && s.Name == "" {
+		return // the run's own series: its outcomes are summed from the endpoints'
+	}
+	for key, n := range e.Outcomes {
+		if class, err := metric.ParseClass(key); err == nil && class.Outcome != metric.Generator {
+			s.Outcomes[class] += n
+		}
+	}
+	s.Outcomes[metric.Class{}] += e.Requests - e.Failed
+}
+
+// addGroup adds the distributions of a group to the series, their blocks and the
+// timeline.
+func (c *Collector) addGroup(iv *Interval, g *group) {
+	figures := iv.Period != metric.Warmup
+	var ok metric.Dist // of all endpoints
+	var startDelay *metric.Dist
+	fresh := make([]metric.Dist, len(c.each))
+	for i, e := range g.index.Lines {
+		d := &g.dists[i]
+		switch {
+		case e.Kind == KindStartDelay:
+			startDelay = d
+			if iv.Period == metric.Measured {
+				c.startDelay.Merge(d)
+			}
+			continue
+		case e.Endpoint < 0 || e.Endpoint >= len(c.each):
+			continue
+		case e.Kind == KindOK:
+			ok.Merge(d)
+			fresh[e.Endpoint].Merge(d)
+		}
+		if !figures {
+			continue
+		}
+		switch e.Kind {
+		case KindOK:
+			c.each[e.Endpoint].Response.Merge(d)
+			c.total.Response.Merge(d)
+		case KindService:
+			c.each[e.Endpoint].service.Merge(d)
+			c.total.service.Merge(d)
+		case KindFailed:
+			c.each[e.Endpoint].failed.Merge(d)
+			c.total.failed.Merge(d)
+		}
+	}
+	if figures {
+		c.total.block(c.blockLength, iv.Period, g, &ok)
+		for i := range c.each {
+			c.each[i].block(c.blockLength, iv.Period, g, &fresh[i])
+		}
+	}
+	c.lastResponse = ok
+	c.closePoint(g, &ok, startDelay)
+}
+
+// block adds the fresh counts and a group's distribution to the last block, or
+// to a new one. What drains belongs to the block before it: it started there.
+func (s *series) block(length time.Duration, period metric.Period, g *group, ok *metric.Dist) {
+	n := len(s.Blocks)
+	if n == 0 || (period == metric.Measured && s.Blocks[n-1].Length >= length) {
+		s.Blocks = append(s.Blocks, verdict.Block{Start: g.index.Offset})
+		n++
+	}
+	b := &s.Blocks[n-1]
+	if period == metric.Measured {
+		b.Length += g.index.Length.Round(time.Second)
+	}
+	b.Requests += s.fresh.Requests
+	b.Failed += s.fresh.Failed
+	b.Response.Merge(ok)
+	s.fresh = verdict.Block{}
+}
+
+func (c *Collector) addHealth(iv *Interval) {
+	h, s := &iv.Health, &c.health
+	if h.CPU >= 0 {
+		s.cpuTime += h.CPU * iv.Length.Seconds()
+		s.known += iv.Length
+		s.cpuMax = max(s.cpuMax, h.CPU)
+		if h.CPUQuota > 0 && h.CPU > 80*h.CPUQuota {
+			c.stretchHigh += iv.Length
+			s.high = max(s.high, c.stretchHigh)
+		} else {
+			c.stretchHigh = 0
+		}
+	}
+	s.quota = h.CPUQuota
+	s.rss = max(s.rss, h.RSS)
+	s.gcMax = max(s.gcMax, h.GCPauseMax)
+	s.gcTotal += h.GCPause
+	s.stalls += h.Stalls
+	s.stallMax = max(s.stallMax, h.StallMax)
+	s.stallTotal += h.StallTotal
+	s.steal = max(s.steal, h.Steal)
+	s.pressure = max(s.pressure, h.Pressure)
+	s.clockJump = max(s.clockJump, h.ClockJump)
+}
+
+func (c *Collector) addFailure(endpoint int, class string, n int64, iv *Interval) {
+	i := slices.IndexFunc(c.failures, func(f failure) bool { return f.endpoint == endpoint && f.class == class })
+	if i < 0 {
+		c.failures = append(c.failures, failure{endpoint: endpoint, class: class, first: iv.Offset})
+		i = len(c.failures) - 1
+	}
+	c.failures[i].count += n
+	c.failures[i].last = iv.Offset + iv.Length
+}
+
+func (c *Collector) addExemplar(e *metric.Exemplar) {
+	for i := range c.failures {
+		f := &c.failures[i]
+		if f.exemplar == nil && f.class == e.Class && c.each[f.endpoint].Name == e.Endpoint {
+			f.exemplar = e
+			return
+		}
+	}
+}
+
+// addOutage notes stretches in which nothing was answered rightly.
+func (c *Collector) addOutage(iv *Interval, requests, targets int64) {
+	switch {
+	case requests == 0:
+		return // tells nothing; an outage goes on
+	case targets < requests:
+		c.dead = nil
+	default:
+		if c.dead == nil {
+			c.outages = append(c.outages, Outage{FromS: seconds(iv.Offset)})
+			c.dead = &c.outages[len(c.outages)-1]
+		}
+		c.dead.ToS = seconds(iv.Offset + iv.Length)
+		c.dead.Requests += requests
+	}
+}
+
+// addPoint adds an interval's counts to the timeline's point in hand.
+func (c *Collector) addPoint(iv *Interval, all *IntervalEndpoint) {
+	p := &c.point
+	if !c.pointOpen {
+		*p = Point{T: seconds(iv.Offset), Period: iv.Period}
+		c.pointOpen = true
+	}
+	p.Users = iv.Users
+	p.Requests += all.Requests
+	p.Failed += all.Failed
+	p.Dropped += iv.Dropped
+	if iv.Health.CPU >= 0 && (p.CPU == nil || iv.Health.CPU > *p.CPU) {
+		p.CPU = new(round(iv.Health.CPU, 1))
+	}
+}
+
+// closePoint ends the point in hand with its group's distribution.
+func (c *Collector) closePoint(g *group, ok, startDelay *metric.Dist) {
+	p := c.point
+	c.pointOpen = false
+	p.Length = seconds(g.index.Length)
+	if p.Length == 0 {
+		return
+	}
+	p.Throughput = round(float64(p.Requests-p.Failed)/p.Length, 2)
+	if ok.Count > 0 {
+		p.P50, p.P95, p.P99, p.Max = new(ms(ok.Quantile(.5))), new(ms(ok.Quantile(.95))), new(ms(ok.Quantile(.99))), new(ms(ok.Max))
+	}
+	if startDelay != nil {
+		p.StartDelay = new(ms(startDelay.Quantile(.99)))
+	}
+	c.points = append(c.points, p)
+}

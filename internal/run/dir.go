@@ -1,0 +1,330 @@
+package run
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/seed-42693903/lt/internal/metric"
+)
+
+// A Dir is the directory of a run that is under way.
+type Dir struct {
+	Path string
+	Plan *Plan
+}
+
+// Create makes the directory <out>/<scenario>-<UTC time>, which nobody had
+// before, writes run.json into it, and moves the link <out>/latest to it.
+func Create(out string, p *Plan) (*Dir, error) {
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return nil, err
+	}
+	base := slug(p.Scenario) + "-" + p.StartedAt.UTC().Format("20060102T150405Z")
+	d := &Dir{Plan: p}
+	for i := 1; ; i++ {
+		name := base
+		if i > 1 {
+			name = fmt.Sprintf("%s-%d", base, i)
+		}
+		d.Path = filepath.Join(out, name)
+		err := os.Mkdir(d.Path, 0o777)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) || i == 1000 {
+			return nil, err
+		}
+	}
+	if err := d.WriteJSON(PlanFile, p); err != nil {
+		return nil, err
+	}
+	link(out, filepath.Base(d.Path))
+	return d, nil
+}
+
+// link points <out>/latest at a run. Where there are no symbolic links, it is a
+// file that holds the name. It is a convenience: failing to make it fails no run.
+func link(out, name string) {
+	tmp := filepath.Join(out, fmt.Sprintf(".%s-%d", LatestLink, os.Getpid()))
+	os.Remove(tmp)
+	if err := os.Symlink(name, tmp); err != nil {
+		if err := os.WriteFile(tmp, []byte(name+"\n"), 0o666); err != nil {
+			return
+		}
+	}
+	if err := os.Rename(tmp, filepath.Join(out, LatestLink)); err != nil {
+		os.Remove(tmp)
+	}
+}
+
+// slug is name as a part of a file's name: a to z, digits, dot, dash and
+// underscore, at most 64 of them.
+func slug(name string) string {
+	s := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, name)
+	s = strings.Trim(s[:min(len(s), 64)], ".-")
+	if s == "" {
+		return "run"
+	}
+	return s
+}
+
+// create makes a new file of the run.
+func (d *Dir) create(name string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(d.Path, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// WriteJSON writes v, indented, as a file of the run.
+func (d *Dir) WriteJSON(name string, v any) error {
+	return d.Write(name, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	})
+}
+
+// Write writes a file of the run whole or not at all: into a temporary file
+// beside it, synced, and then renamed.
+func (d *Dir) Write(name string, write func(io.Writer) error) error {
+	return WriteFile(filepath.Join(d.Path, name), write)
+}
+
+// WriteFile is Dir.Write for any path.
+func WriteFile(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	w := bufio.NewWriterSize(f, 64<<10)
+	if err := write(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// Find is the directory that ref means: a run's directory, its result.json, or
+// "latest" and other names under out.
+func Find(out, ref string) (string, error) {
+	for _, path := range []string{ref, filepath.Join(out, ref)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if !info.IsDir() {
+			if filepath.Base(path) == LatestLink && info.Size() < 256 {
+				if b, err := os.ReadFile(path); err == nil {
+					return filepath.Join(filepath.Dir(path), strings.TrimSpace(string(b))), nil
+				}
+			}
+			path = filepath.Dir(path)
+		}
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		if _, err := os.Stat(filepath.Join(path, PlanFile)); err != nil {
+			if _, err := os.Stat(filepath.Join(path, ResultFile)); err != nil {
+				return "", fmt.Errorf("%s is not a run: it has neither %s nor %s", path, PlanFile, ResultFile)
+			}
+		}
+		return path, nil
+	}
+	return "", fmt.Errorf("there is no run %q, here or under %s", ref, out)
+}
+
+// Load is the result of the run in dir: what result.json says, or, where the run
+// was killed before it wrote one, what its journal tells, which is marked as not
+// complete.
+func Load(dir string) (*Result, error) {
+	b, err := os.ReadFile(filepath.Join(dir, ResultFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Rebuild(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r Result
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, ResultFile), err)
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("%s has schema %d; this lt reads schema %d", filepath.Join(dir, ResultFile), r.Schema, Schema)
+	}
+	return &r, nil
+}
+
+// Rebuild judges the run in dir again, from its plan and journal alone. What the
+// journal holds beyond its last whole group of histograms (at most Resolution),
+// and a torn last line, are left out. ExitCode is the caller's.
+func Rebuild(dir string) (*Result, error) {
+	b, err := os.ReadFile(filepath.Join(dir, PlanFile))
+	if err != nil {
+		return nil, err
+	}
+	var p Plan
+	if err := json.Unmarshal(b, &p); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, PlanFile), err)
+	}
+	if p.Schema != Schema {
+		return nil, fmt.Errorf("%s has schema %d; this lt reads schema %d", filepath.Join(dir, PlanFile), p.Schema, Schema)
+	}
+	intervals, err := readIntervals(filepath.Join(dir, IntervalsFile))
+	if err != nil {
+		return nil, err
+	}
+	log, err := openHlog(filepath.Join(dir, HistogramFile))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+
+	c := NewCollector(&p)
+	var held []*Interval // since the last group
+	for _, iv := range intervals {
+		held = append(held, iv)
+		if iv.Histograms == nil {
+			continue
+		}
+		g, ok := log.next(p.Endpoints, iv.Histograms)
+		if !ok {
+			break
+		}
+		for _, h := range held {
+			if h.Histograms == nil {
+				c.Add(h, nil)
+			} else {
+				c.Add(h, g)
+			}
+		}
+		held = nil
+	}
+	return c.Result(), nil
+}
+
+// readIntervals reads the journal's whole lines.
+func readIntervals(path string) ([]*Interval, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // killed before the load
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out []*Interval
+	r := bufio.NewReaderSize(f, 256<<10)
+	for {
+		line, err := r.ReadBytes('\n')
+		if err == io.EOF {
+			return out, nil // what is left has no end: torn
+		}
+		if err != nil {
+			return nil, err
+		}
+		var iv Interval
+		if err := json.Unmarshal(line, &iv); err != nil || iv.Seq != len(out) {
+			return out, nil // damaged: nothing after it can be trusted to follow on
+		}
+		out = append(out, &iv)
+	}
+}
+
+// An hlogReader reads the histogram log group by group.
+type hlogReader struct {
+	f *os.File
+	r *bufio.Reader
+}
+
+func openHlog(path string) (*hlogReader, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &hlogReader{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &hlogReader{f, bufio.NewReaderSize(f, 256<<10)}, nil
+}
+
+func (h *hlogReader) Close() error {
+	if h.f == nil {
+		return nil
+	}
+	return h.f.Close()
+}
+
+// next reads the lines that index describes; false when they are not there.
+func (h *hlogReader) next(endpoints []metric.Endpoint, index *HistogramIndex) (*group, bool) {
+	g := &group{index: *index}
+	for _, e := range index.Lines {
+		if e.Endpoint >= len(endpoints) {
+			return nil, false
+		}
+		p := h.line(hlogTag(endpoints, e))
+		if p == nil || p.TotalCount() != e.Count {
+			return nil, false
+		}
+		g.dists = append(g.dists, metric.FromPacked(p, e.Count, e.Sum, e.Min, e.Max))
+	}
+	return g, true
+}
+
+// line is the next histogram, which must have the given tag.
+func (h *hlogReader) line(tag string) *hdr.PackedHistogram {
+	for h.r != nil {
+		line, err := h.r.ReadString('\n')
+		if err != nil {
+			return nil
+		}
+		got, _, p, ok := parseHlogLine(strings.TrimSuffix(line, "\n"))
+		switch {
+		case !ok && (strings.HasPrefix(line, "#") || strings.HasPrefix(line, `"`)):
+			continue
+		case !ok || got != tag:
+			return nil
+		}
+		return p
+	}
+	return nil
+}
+
+// NewRunID is an identifier for a run that starts now.
+func NewRunID(now time.Time, random uint64) string {
+	return fmt.Sprintf("%s-%06x", now.UTC().Format("20060102T150405Z"), random&0xffffff)
+}

@@ -1,0 +1,325 @@
+package run
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-42693903/lt/internal/load"
+	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/verdict"
+)
+
+var testStart = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+
+// testPlan is a closed run of 10 users for d with two endpoints.
+func testPlan(d time.Duration) *Plan {
+	p := &Plan{
+		Schema: Schema, LT: "devel", RunID: "test", Scenario: "Light/../x", Target: "http://127.0.0.1:1", StartedAt: testStart,
+		Profile: load.Users(10, 5, d), Resolution: Resolution(d),
+		Endpoints:  []metric.Endpoint{{Method: "GET", Path: "/a, b"}, {Method: "POST", Path: "/things/{id}"}},
+		Thresholds: verdict.Default(),
+	}
+	p.Think = Think{Min: time.Second, Mean: 2 * time.Second, Max: 3 * time.Second}
+	return p
+}
+
+// record runs made-up seconds through a journal: n requests a second on each
+// endpoint; fails says whether request i of second s fails.
+func record(t *testing.T, j *Journal, p *Plan, seconds, n int, fails func(s, i int) bool, stopAt int) {
+	t.Helper()
+	rows := []metric.Row{{Endpoint: p.Endpoints[0]}, {Endpoint: p.Endpoints[1]}}
+	recs := metric.NewRecorders(metric.Closed, rows, 2)
+	r := rand.New(rand.NewPCG(1, 2))
+	total := int(p.Profile.Duration() / time.Second)
+	for s := range seconds {
+		for row := range rows {
+			for i := range n {
+				sent := time.Duration(s)*time.Second + time.Millisecond
+				sm := metric.Sample{Due: sent, Sent: sent, End: sent + time.Duration(1+r.IntN(200))*time.Millisecond, Status: 200, BytesIn: 10, BytesOut: 5}
+				if fails != nil && fails(s, i) {
+					sm.Outcome, sm.Status = metric.Status, 503
+				}
+				rec := recs.Shard(i)
+				rec.StartedLate(time.Duration(r.IntN(1000)) * time.Microsecond)
+				rec.Record(row, &sm)
+				if sm.Outcome != metric.OK && rec.Exemplar(row, sm.Class()) {
+					rec.KeepExemplar(metric.Exemplar{Endpoint: rows[row].Endpoint.Name(), Class: "status_503", Message: "503 Service Unavailable"})
+				}
+			}
+		}
+		snap := recs.Take()
+		snap.Seq, snap.Offset, snap.Length, snap.Users = s, time.Duration(s)*time.Second, time.Second, 10
+		snap.Nominal = 10
+		snap.Period = metric.Measured
+		if snap.Offset < p.Profile.Warmup {
+			snap.Period = metric.Warmup
+		}
+		if s >= total {
+			snap.Period = metric.Drain
+		}
+		snap.Final = s == stopAt
+		if err := j.Observe(snap); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func newTestRun(t *testing.T, p *Plan) (*Dir, *Journal) {
+	t.Helper()
+	d, err := Create(filepath.Join(t.TempDir(), "out"), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := NewJournal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return d, j
+}
+
+func TestEncoderWritesWhatTheLibraryReads(t *testing.T) {
+	var enc hlogEncoder
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, n := range []int{1, 2, 100, 5000} {
+		var d metric.Dist
+		for range n {
+			d.Record(time.Duration(r.ExpFloat64() * float64(30*time.Millisecond)))
+		}
+		d.Record(24 * time.Hour)
+		d.Record(0)
+		text, err := enc.encode(d.Packed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := hdr.Decode([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := hdr.New(got.LowestTrackableValue(), got.HighestTrackableValue(), int(got.SignificantFigures()))
+		d.Packed().MergeInto(want)
+		if !got.Equals(want) {
+			t.Errorf("%d values: the histogram read back is another one", n)
+		}
+	}
+}
+
+func TestAnyReaderOfHistogramLogsReadsTheLog(t *testing.T) {
+	p := testPlan(20 * time.Second)
+	d, j := newTestRun(t, p)
+	record(t, j, p, 20, 10, nil, 19)
+	f, err := os.Open(filepath.Join(d.Path, HistogramFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lr := hdr.NewHistogramLogReader(f)
+	tags := map[string]int64{}
+	for {
+		h, err := lr.NextIntervalHistogram()
+		if err != nil && err != io.EOF {
+			t.Fatal(err)
+		}
+		if h == nil {
+			break
+		}
+		tags[h.Tag()] += h.TotalCount()
+	}
+	want := map[string]int64{"GET:/a%2C%20b:ok": 200, "POST:/things/{id}:ok": 200, "start_delay": 400}
+	if diff := cmp.Diff(want, tags); diff != "" {
+		t.Errorf("tags and counts (-want +got):\n%s", diff)
+	}
+}
+
+// TestRebuildGivesTheSameResult is what makes a report's figures evidence: judged
+// again from the journal alone, the run gives every figure again.
+func TestRebuildGivesTheSameResult(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		d    time.Duration
+		open bool
+	}{
+		{"1 s lines", 70 * time.Second, false},
+		{"5 s lines", 11 * time.Minute, false},
+		{"open", 70 * time.Second, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := testPlan(c.d)
+			if c.open {
+				p.Profile = load.Rate(20, c.d, 100)
+				p.Think = Think{}
+			}
+			d, j := newTestRun(t, p)
+			record(t, j, p, int(c.d/time.Second)+2, 10, func(s, i int) bool { return s > 30 && s < 40 || i == 3 && s%7 == 0 }, int(c.d/time.Second)+1)
+			live := j.Result()
+			rebuilt, err := Rebuild(d.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, _ := json.MarshalIndent(live, "", " ")
+			b, _ := json.MarshalIndent(rebuilt, "", " ")
+			if diff := cmp.Diff(strings.Split(string(a), "\n"), strings.Split(string(b), "\n")); diff != "" {
+				t.Errorf("live and rebuilt differ (-live +rebuilt):\n%s", diff)
+			}
+			if !live.Complete || live.Totals.Requests == 0 || len(live.Outages) != 1 {
+				t.Errorf("complete %v, %d requests, outages %+v", live.Complete, live.Totals.Requests, live.Outages)
+			}
+			if want := int64(20 * (int(c.d/time.Second) + 2)); live.Totals.Requests+live.Warmup.Requests != want {
+				t.Errorf("totals + warm-up = %d + %d, want %d", live.Totals.Requests, live.Warmup.Requests, want)
+			}
+			sum := int64(0)
+			for _, pt := range live.Timeline {
+				sum += pt.Requests
+			}
+			if want := int64(20 * (int(c.d/time.Second) + 2)); sum != want {
+				t.Errorf("the timeline holds %d requests, want %d", sum, want)
+			}
+		})
+	}
+}
+
+// TestTornJournal cuts both files of a journal at every kind of place: what is
+// read is always whole, and at most one line's length is lost.
+func TestTornJournal(t *testing.T) {
+	p := testPlan(60 * time.Second)
+	d, j := newTestRun(t, p)
+	record(t, j, p, 30, 5, nil, -1) // killed after 30 s
+	j.Close()
+	whole := map[string][]byte{}
+	for _, name := range []string{IntervalsFile, HistogramFile} {
+		b, err := os.ReadFile(filepath.Join(d.Path, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole[name] = b
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 100 {
+		for name, b := range whole {
+			keep := len(b)
+			if r.IntN(2) == 0 {
+				keep = r.IntN(len(b))
+			}
+			if err := os.WriteFile(filepath.Join(d.Path, name), b[:keep], 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, err := Rebuild(d.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Complete {
+			t.Fatal("a cut journal calls itself complete")
+		}
+		if res.Totals.Response != nil && res.Totals.Response.N != res.Totals.Requests {
+			t.Fatalf("%d requests, but response times of %d", res.Totals.Requests, res.Totals.Response.N)
+		}
+	}
+	for name, b := range whole {
+		if err := os.WriteFile(filepath.Join(d.Path, name), b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := Rebuild(d.Path)
+	if err != nil || res.DurationS != 30 {
+		t.Fatalf("whole again: %v, %v s", err, res.DurationS)
+	}
+}
+
+func TestAnEmptyRunIsNeverAPass(t *testing.T) {
+	p := testPlan(10 * time.Second)
+	d, j := newTestRun(t, p)
+	_ = d
+	res := j.Result()
+	if res.Verdict == verdict.Pass {
+		t.Error("no data, and a pass")
+	}
+	b, err := json.Marshal(res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{`"reasons":[`, `"thresholds":[`, `"failures":[]`, `"timeline":[]`, `"not_shown":[`} {
+		if !bytes.Contains(b, []byte(key)) {
+			t.Errorf("result.json lacks %s", key)
+		}
+	}
+}
+
+func TestDirectories(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	p := testPlan(time.Second)
+	var paths []string
+	for range 3 {
+		d, err := Create(out, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, filepath.Base(d.Path))
+	}
+	want := []string{"light-..-x-20260504T030201Z", "light-..-x-20260504T030201Z-2", "light-..-x-20260504T030201Z-3"}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	for _, ref := range []string{"latest", want[2], filepath.Join(out, want[2]), filepath.Join(out, want[2], PlanFile)} {
+		got, err := Find(out, ref)
+		if err != nil || filepath.Base(got) != want[2] {
+			t.Errorf("Find(%q) = %q, %v", ref, got, err)
+		}
+	}
+	if _, err := Find(out, "nosuch"); err == nil {
+		t.Error("found a run that is not there")
+	}
+	if entries, _ := os.ReadDir(out); len(entries) != 4 {
+		t.Errorf("%d entries beside the runs and the link", len(entries))
+	}
+}
+
+func TestWriteFileLeavesNothingHalf(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := WriteFile(path, func(w io.Writer) error { _, err := w.Write([]byte("one")); return err }); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	if err := WriteFile(path, func(w io.Writer) error { w.Write([]byte("tw")); return broken }); !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "one" {
+		t.Errorf("the file holds %q", b)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Error("a temporary file was left")
+	}
+}
+
+func TestAFullDiskEndsTheJournalNotTheRun(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full on this system")
+	}
+	p := testPlan(10 * time.Second)
+	_, j := newTestRun(t, p)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.intervals.Close()
+	j.intervals = full
+	s := &metric.Snapshot{Period: metric.Measured, Length: time.Second, Endpoints: []metric.EndpointSnapshot{{Requests: 3, Outcomes: map[metric.Class]int64{{}: 3}}, {}}}
+	if err := j.Observe(s); err == nil {
+		t.Error("a full disk went unnoticed")
+	}
+	if got := j.Result().Totals.Requests; got != 3 {
+		t.Errorf("the result lost what was in memory: %d requests", got)
+	}
+}

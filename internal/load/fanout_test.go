@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -113,6 +114,7 @@ func TestASlowObserverLosesSnapshotsAndTheNextOnesSaySo(t *testing.T) {
 		}
 		// The Runner gave up on it 5 s after the end; no snapshot reaches it later.
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		missed := int64(len(tr.snaps) - len(seen))
 		if lost == 0 || lost > missed || lost < missed-observerQueue-2 {
 			t.Errorf("%d snapshots lost, %d not seen", lost, missed)

@@ -25,6 +25,7 @@ func TestArrivalsAtAConstantRateAreExactInNumberAndTime(t *testing.T) {
 		{1, 500 * time.Millisecond, 1},
 		{0.01, 30 * s, 1},
 		{3, 1 * s, 3},
+		{2.2, 30 * s, 66}, // 66/2.2 is a little under 30 in floating point
 	} {
 		t.Run(fmt.Sprintf("%v per second for %v", tt.rate, tt.duration), func(t *testing.T) {
 			f := &fake{service: always(time.Millisecond)}
@@ -182,11 +183,11 @@ func TestTheOpenModelIgnoresThinkTime(t *testing.T) {
 }
 
 func TestTheUserThatFinishedLastIsUsedFirst(t *testing.T) {
-	f := &fake{service: func(user, _ int) time.Duration { return []time.Duration{150, 310, 230}[user] * time.Millisecond }}
+	f := &fake{service: func(user, _ int) time.Duration { return []time.Duration{250, 310, 130}[user] * time.Millisecond }}
 	p := openStages(s, 3, Stage{0, 10}, Stage{300 * time.Millisecond, 10}, Stage{0, 0}, Stage{s, 0}, Stage{0, 1}, Stage{s, 1})
 	inBubble(t, p, f, nil, func(*trial) {
-		if last := f.iterations[len(f.iterations)-1]; last.user != 2 {
-			t.Errorf("user %d took the last arrival; user 2 had finished last", last.user)
+		if last := f.iterations[len(f.iterations)-1]; last.user != 1 {
+			t.Errorf("user %d took the last arrival; user 1 had finished last", last.user)
 		}
 	})
 }

@@ -32,6 +32,7 @@ type Runner struct {
 
 	stopping chan struct{} // closed: start nothing more
 	stopAt   time.Duration // since start; valid once stopping is closed
+	atStop   int           // users alive then; likewise
 	deadline time.Duration // guarded by mu; likewise: when the graceful stop is over
 	nearer   chan struct{} // told when the deadline came nearer
 
@@ -111,12 +112,12 @@ func (r *Runner) Run(ctx context.Context, observers ...Observer) error {
 	r.note("start", "")
 	from := time.Duration(0)
 	seq := 0
-	observe := func(period metric.Period, final bool) {
+	observe := func(period metric.Period, users int, final bool) {
 		now := r.since()
 		s := r.Recorders.Take()
 		s.RunID, s.Seq, s.Period, s.Final = r.RunID, seq, period, final
 		s.Offset, s.Length = from, now-from
-		s.Users, s.Target = int(r.alive.Load()), int(r.target.Load())
+		s.Users, s.Target = users, int(r.target.Load())
 		s.Nominal = nominal(&r.Profile, from, now)
 		s.Dropped, s.Unsent = r.dropped.Swap(0), r.unsent.Swap(0)
 		if r.Monitor != nil {
@@ -155,14 +156,14 @@ running:
 		case <-r.stopping:
 			break running
 		}
-		observe(period, false)
+		observe(period, int(r.alive.Load()), false)
 		if period == metric.Warmup && next == r.Profile.Warmup {
 			period = metric.Measured
 			r.note("measured", "")
 		}
 	}
 	if from < r.stopAt {
-		observe(period, false)
+		observe(period, r.atStop, false)
 	}
 
 	// Drain: wait for the users; end sees to it that they have only the grace period.
@@ -173,12 +174,12 @@ draining:
 		case <-idle:
 			break draining
 		case <-timer.C:
-			observe(metric.Drain, false)
+			observe(metric.Drain, int(r.alive.Load()), false)
 		}
 	}
 	<-ended
 	r.note("ended", "")
-	observe(metric.Drain, true)
+	observe(metric.Drain, 0, true)
 	out.close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -246,6 +247,7 @@ func (r *Runner) Stop(reason string, grace time.Duration) {
 		r.deadline = min(r.deadline, now+grace)
 	default:
 		r.stopAt, r.deadline = now, now+grace
+		r.atStop = int(r.alive.Load())
 		close(r.stopping)
 	}
 	select {

@@ -108,7 +108,7 @@ func TestAGracefulStopLetsIterationsEndAndStartsNone(t *testing.T) {
 			}
 			tr.wantTook(last)
 			tr.wantEvents("measured", "end")
-			if !tr.has("end", 10*s) || last <= 12*s {
+			if !tr.has("end", 10*s) || last <= 11*s {
 				t.Errorf("events %v, the last iteration ended at %v", tr.sum().Events, last)
 			}
 		})

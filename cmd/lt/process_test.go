@@ -1,0 +1,287 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed-42693903/lt/internal/run"
+)
+
+// tenfold is a deadline's slack on a busy machine.
+const tenfold = 10
+
+// A started is an lt under way.
+type started struct {
+	*exec.Cmd
+	t              *testing.T
+	stdout, stderr bytes.Buffer
+	ended          chan error
+}
+
+// start starts lt and sees to its end.
+func start(t *testing.T, args ...string) *started {
+	t.Helper()
+	s := &started{Cmd: lt(t, args...), t: t, ended: make(chan error, 1)}
+	s.Stdout, s.Stderr = &s.stdout, &s.stderr
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.ended <- s.Wait() }()
+	t.Cleanup(func() { s.Process.Kill() })
+	return s
+}
+
+// latest is a file of the newest run.
+func (s *started) latest(name string) string {
+	return filepath.Join(s.Dir, "lt-results", "latest", name)
+}
+
+// running waits until the journal has n lines.
+func (s *started) running(n int) {
+	s.t.Helper()
+	s.until("the journal's lines", func() bool {
+		b, err := os.ReadFile(s.latest(run.IntervalsFile))
+		return err == nil && bytes.Count(b, []byte("\n")) >= n
+	})
+}
+
+func (s *started) until(what string, ok func() bool) {
+	s.t.Helper()
+	deadline := time.Now().Add(tenfold * 6 * time.Second)
+	for !ok() {
+		select {
+		case err := <-s.ended:
+			s.t.Fatalf("lt ended before %s came: %v\n%s", what, err, s.stderr.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s did not come", what)
+		}
+	}
+}
+
+// exit waits for the end and returns the exit code.
+func (s *started) exit(within time.Duration) int {
+	s.t.Helper()
+	select {
+	case err := <-s.ended:
+		var e *exec.ExitError
+		if errors.As(err, &e) {
+			return e.ExitCode()
+		} else if err != nil {
+			s.t.Fatal(err)
+		}
+		return 0
+	case <-time.After(tenfold * within):
+		s.t.Fatalf("lt did not end within %v\n%s", tenfold*within, s.stderr.String())
+		return -1
+	}
+}
+
+func (s *started) result() *run.Result {
+	s.t.Helper()
+	b, err := os.ReadFile(s.latest(run.ResultFile))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var r run.Result
+	if err := json.Unmarshal(b, &r); err != nil {
+		s.t.Fatal(err)
+	}
+	return &r
+}
+
+// fine is a target that answers at once and counts what it saw.
+func fine(t *testing.T) (url string, seen *atomic.Int64) {
+	seen = new(atomic.Int64)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		seen.Add(1)
+		io.WriteString(w, "fine")
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, seen
+}
+
+func TestASignalStopsARunAndReportsIt(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			t.Parallel()
+			url, seen := fine(t)
+			s := start(t, "run", url, "-u", "2", "-d", "10m")
+			s.running(2)
+			if err := s.Process.Signal(syscall.SIGHUP); err != nil { // a lost terminal ends no run
+				t.Fatal(err)
+			}
+			s.running(3)
+			s.Process.Signal(c.signal)
+			if code := s.exit(5 * time.Second); code != c.code {
+				t.Errorf("exit code %d, want %d\n%s", code, c.code, s.stderr.String())
+			}
+			r := s.result()
+			if r.Interrupted != "interrupted" || !r.Complete || r.ExitCode != c.code {
+				t.Errorf("interrupted %q, complete %v, exit code %d", r.Interrupted, r.Complete, r.ExitCode)
+			}
+			if all := r.Totals.Requests + r.Warmup.Requests + r.Preflight.Requests; all != seen.Load() {
+				t.Errorf("totals + warm-up + preflight = %d, the server saw %d", all, seen.Load())
+			}
+			for _, name := range []string{run.HTMLFile, run.MarkdownFile} {
+				if _, err := os.Stat(s.latest(name)); err != nil {
+					t.Error(err)
+				}
+			}
+			if !strings.Contains(s.stdout.String(), "INTERRUPTED") {
+				t.Errorf("the summary does not say so:\n%s", s.stdout.String())
+			}
+		})
+	}
+}
+
+func TestASecondCtrlCStopsAtOnce(t *testing.T) {
+	t.Parallel()
+	stuck := make(chan struct{})
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if n.Add(1) > 1 { // the preflight's is answered
+			<-stuck
+		}
+	}))
+	defer server.Close()
+	defer close(stuck)
+	s := start(t, "run", server.URL, "-u", "3", "-d", "10m", "--timeout", "9m")
+	s.running(1)
+	s.Process.Signal(syscall.SIGINT)
+	s.until("the word that it stops", func() bool {
+		events, _ := os.ReadFile(s.latest(run.IntervalsFile))
+		return bytes.Contains(events, []byte(`"interrupted"`))
+	})
+	s.Process.Signal(syscall.SIGINT)
+	// By the target's own fault or not: nothing was answered.
+	if code := s.exit(3 * time.Second); code != 130 && code != 99 {
+		t.Errorf("exit code %d\n%s", code, s.stderr.String())
+	}
+	if r := s.result(); len(r.Failures) != 1 || r.Failures[0].Class != "aborted" || r.Failures[0].Count != 3 {
+		t.Errorf("failures %+v, want 3 aborted", r.Failures)
+	}
+}
+
+func TestAKilledRunIsReportedFromItsJournal(t *testing.T) {
+	t.Parallel()
+	url, _ := fine(t)
+	s := start(t, "run", url, "-u", "2", "-d", "10m")
+	s.running(4)
+	s.Process.Kill()
+	<-s.ended
+	partial(t, s)
+}
+
+// partial renders what a killed run left, and checks that the journal's last
+// line is missing at most.
+func partial(t *testing.T, s *started) {
+	t.Helper()
+	lines, err := os.ReadFile(s.latest(run.IntervalsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := lt(t, "report", "latest", "--format", "json")
+	report.Dir = s.Dir
+	out, err := report.Output()
+	if err != nil {
+		t.Fatalf("lt report: %v", err)
+	}
+	var r run.Result
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(lines, []byte("\n")); r.Complete || len(r.Timeline) < n-1 {
+		t.Errorf("complete %v; %d points of %d intervals", r.Complete, len(r.Timeline), n)
+	}
+	words := lt(t, "report", "latest")
+	words.Dir = s.Dir
+	if out, err := words.Output(); err != nil || !strings.Contains(string(out), "PARTIAL") {
+		t.Errorf("%v: the summary does not say PARTIAL:\n%s", err, out)
+	}
+}
+
+// TestVerifyKills kills runs at random moments: each leaves a journal that can
+// be read.
+func TestVerifyKills(t *testing.T) {
+	if os.Getenv("LT_VERIFY") == "" {
+		t.Skip("counted suite: make verify")
+	}
+	n := 20
+	if os.Getenv("LT_SOAK") != "" {
+		n = 200
+	}
+	url, _ := fine(t)
+	for i := range n {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			s := start(t, "run", url, "--rate", "500/s", "-d", "10m")
+			s.running(1 + rand.IntN(3))
+			time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond) // any moment of a second
+			s.Process.Kill()
+			<-s.ended
+			partial(t, s)
+		})
+	}
+}
+
+func TestATargetThatDiesIsAnOutage(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s := start(t, "run", server.URL, "-d", "8s", "--rate", "50/s")
+	s.running(3)
+	server.Close()
+	if code := s.exit(10 * time.Second); code != 99 {
+		t.Errorf("exit code %d, want 99\n%s%s", code, s.stdout.String(), s.stderr.String())
+	}
+	r := s.result()
+	if len(r.Outages) != 1 || r.Outages[0].FromS < 2 || r.Outages[0].ToS < 7.5 {
+		t.Errorf("outages %+v, want one from about 3 s to the end", r.Outages)
+	}
+	if !strings.Contains(strings.Join(r.Reasons, "\n"), "no request was answered rightly from") {
+		t.Errorf("the reasons do not name the outage: %q", r.Reasons)
+	}
+}
+
+func TestADeadStderrEndsNoRun(t *testing.T) {
+	t.Parallel()
+	url, _ := fine(t)
+	s := &started{Cmd: lt(t, "run", url, "-u", "1", "-d", "6s"), t: t, ended: make(chan error, 1)}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stderr = w
+	s.Stdout = w
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	r.Close()
+	s.ended <- s.Wait()
+	if code := s.exit(time.Second); code != 1 && code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if res := s.result(); !res.Complete || res.DurationS < 6 {
+		t.Errorf("complete %v after %v s", res.Complete, res.DurationS)
+	}
+}

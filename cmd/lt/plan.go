@@ -118,7 +118,7 @@ func (r *runner) printPlan() {
 	case r.o.reference && r.o.dryRun:
 		line("target", "lt's reference platform, started for the run")
 	case r.o.reference:
-		line("target", "%s (lt's reference platform, started for this run)", p.Target)
+		line("target", "%s (lt's reference platform)", p.Target)
 	default:
 		line("target", "%s", p.Target)
 	}
@@ -138,9 +138,9 @@ func (r *runner) printPlan() {
 	}
 	counted, all := r.expected()
 	if all > 0 {
-		line("expect", "about %s requests, %s of them counted (figures start after %s)", thousands(all), thousands(counted), short(p.Profile.Warmup))
+		line("expect", "about %s requests; %s count, from %s on", thousands(all), thousands(counted), short(p.Profile.Warmup))
 	} else {
-		line("expect", "as many requests as the target answers (figures start after %s)", short(p.Profile.Warmup))
+		line("expect", "as many requests as the target answers; they count from %s on", short(p.Profile.Warmup))
 	}
 	var texts []string
 	for _, t := range p.Thresholds {

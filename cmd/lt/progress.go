@@ -48,8 +48,9 @@ func newProgress(env *environ, o *runOptions, plan *run.Plan) *progress {
 	p.bar = p.bars.New(p.total.Milliseconds(),
 		mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return fmt.Sprintf("%s of %s ", short(p.elapsedNow()), short(p.total))
+		mpb.PrependDecorators(decor.Any(func(s decor.Statistics) string {
+			elapsed := (time.Duration(s.Current) * time.Millisecond).Round(time.Second)
+			return fmt.Sprintf("%s of %s ", short(elapsed), short(p.total))
 		})),
 		mpb.BarExtender(mpb.BarFillerFunc(func(w io.Writer, _ decor.Statistics) error {
 			_, err := fmt.Fprintf(w, "%s\n", cut(*p.text.Load(), width-1))
@@ -57,10 +58,6 @@ func newProgress(env *environ, o *runOptions, plan *run.Plan) *progress {
 		}), false),
 	)
 	return p
-}
-
-func (p *progress) elapsedNow() time.Duration {
-	return time.Duration(p.bar.Current()) * time.Millisecond
 }
 
 // observe takes the snapshot of one interval.
@@ -96,7 +93,7 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	p.since, p.ok, p.n, p.last = metric.Dist{}, 0, 0, p.elapsed
 	if p.bars != nil {
 		p.text.Store(new(b.String()))
-		p.bar.SetCurrent(min(p.elapsed, p.total-time.Millisecond).Milliseconds())
+		p.bar.SetCurrent(min(p.elapsed, p.total-time.Millisecond).Milliseconds()) // whole, the bar would end
 		return nil
 	}
 	_, err := fmt.Fprintf(p.w, "%6s of %s  %s\n", short(p.elapsed.Round(time.Second)), short(p.total), b.String())

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -176,6 +177,14 @@ type distState struct {
 	Buckets       map[time.Duration]int64
 }
 
+// diff is cmp.Diff, which takes its time over large maps, of what is not equal.
+func diff(want, got any, opts ...cmp.Option) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return cmp.Diff(want, got, opts...)
+}
+
 func state(d *Dist) distState { return distState{d.Count, d.Sum, d.Min, d.Max, buckets(d)} }
 
 func TestDistMergeIsTheSameAsRecordingAllValues(t *testing.T) {
@@ -187,18 +196,18 @@ func TestDistMergeIsTheSameAsRecordingAllValues(t *testing.T) {
 		da, db := distOf(a), distOf(b)
 		before := state(db)
 		da.Merge(db)
-		if diff := cmp.Diff(want, state(da)); diff != "" {
-			t.Fatalf("merge of %d and %d (dense %v and %v): %s", len(a), len(b), da.dense != nil, db.dense != nil, diff)
+		if off := diff(want, state(da)); off != "" {
+			t.Fatalf("merge of %d and %d (dense %v and %v): %s", len(a), len(b), da.dense != nil, db.dense != nil, off)
 		}
-		if diff := cmp.Diff(before, state(db)); diff != "" {
-			t.Fatalf("the argument changed: %s", diff)
+		if off := diff(before, state(db)); off != "" {
+			t.Fatalf("the argument changed: %s", off)
 		}
 		checkExact(t, da, append([]time.Duration{}, all...))
 
 		// What is merged goes on living on its own, and so does the result.
 		db.Record(time.Hour)
 		da.Record(time.Minute)
-		if got := state(distOf(append(slices.Clone(all), time.Minute))); cmp.Diff(got, state(da)) != "" {
+		if got := state(distOf(append(slices.Clone(all), time.Minute))); diff(got, state(da)) != "" {
 			t.Fatalf("the result shares counts with the argument")
 		}
 	})
@@ -222,8 +231,8 @@ func TestDistMergeKnowsEveryMixOfDenseAndPacked(t *testing.T) {
 					db.Record(v)
 				}
 				da.Merge(db)
-				if diff := cmp.Diff(state(distOf(all)), state(da)); diff != "" {
-					t.Error(diff)
+				if off := diff(state(distOf(all)), state(da)); off != "" {
+					t.Error(off)
 				}
 			})
 		}
@@ -240,8 +249,8 @@ func TestDistIsTheSameOnBothSidesOfTheDensifyBorder(t *testing.T) {
 			t.Fatalf("%d values: dense %v and %v", d.Count, d.dense != nil, packed.dense != nil)
 		}
 		if i%97 == 0 || d.Count-densify < 2 && densify-d.Count < 2 {
-			if diff := cmp.Diff(state(packed), state(d)); diff != "" {
-				t.Fatalf("%d values: %s", d.Count, diff)
+			if off := diff(state(packed), state(d)); off != "" {
+				t.Fatalf("%d values: %s", d.Count, off)
 			}
 		}
 	}
@@ -257,8 +266,8 @@ func TestDistResetEmptiesAndKeepsWorking(t *testing.T) {
 					values = append(values, time.Duration(i*(round+1))*time.Millisecond)
 					d.Record(values[i])
 				}
-				if diff := cmp.Diff(state(distOf(values)), state(d)); diff != "" {
-					t.Fatalf("round %d: %s", round, diff)
+				if off := diff(state(distOf(values)), state(d)); off != "" {
+					t.Fatalf("round %d: %s", round, off)
 				}
 				d.Reset()
 				if d.Count != 0 || d.Sum != 0 || d.Min != 0 || d.Max != 0 || d.Packed() != nil || len(buckets(d)) != 0 || d.Quantile(.5) != 0 {
@@ -288,13 +297,13 @@ func TestDistCloneIsIndependent(t *testing.T) {
 			c := d.Clone()
 			want := state(d)
 			d.Record(time.Hour)
-			if diff := cmp.Diff(want, state(&c)); diff != "" {
-				t.Errorf("the clone changed with the original: %s", diff)
+			if off := diff(want, state(&c)); off != "" {
+				t.Errorf("the clone changed with the original: %s", off)
 			}
 			before := state(d)
 			c.Record(time.Minute)
-			if diff := cmp.Diff(before, state(d)); diff != "" {
-				t.Errorf("the original changed with the clone: %s", diff)
+			if off := diff(before, state(d)); off != "" {
+				t.Errorf("the original changed with the clone: %s", off)
 			}
 		})
 	}
@@ -345,8 +354,8 @@ func TestFromPackedKeepsTheExactFiguresOrTakesTheHistograms(t *testing.T) {
 	values := []time.Duration{1500 * time.Microsecond, 2 * time.Millisecond, time.Second}
 	whole := distOf(values)
 	again := FromPacked(whole.Packed(), whole.Count, whole.Sum, whole.Min, whole.Max)
-	if diff := cmp.Diff(state(whole), state(&again)); diff != "" {
-		t.Error(diff)
+	if off := diff(state(whole), state(&again)); off != "" {
+		t.Error(off)
 	}
 	c := whole.Clone()
 	guessed := FromPacked(c.Packed(), 0, 0, 0, 0)

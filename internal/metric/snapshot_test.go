@@ -42,7 +42,7 @@ func snapshotState(s *Snapshot) snapState {
 }
 
 // diffStates compares two pictures; the Dist in the head of one is always empty.
-func diffStates(a, b snapState) string { return cmp.Diff(a, b, cmpopts.IgnoreUnexported(Dist{})) }
+func diffStates(a, b snapState) string { return diff(a, b, cmpopts.IgnoreUnexported(Dist{})) }
 
 func equalState(t *rapid.T, what string, a, b snapState) {
 	t.Helper()

@@ -96,21 +96,8 @@ func (c *Collector) evidence() verdict.Evidence {
 	} else if p.Think.Mean > 0 {
 		ev.Nominal = c.nominal / p.Think.Mean.Seconds()
 	}
-	ev.Succeeded = c.total.Succeeded
-	ev.Limits = verdict.Limits(p.Thresholds)
-	judged := func(s *verdict.Series) {
-		for i := range s.Blocks {
-			b := &s.Blocks[i]
-			b.Above = make([]int64, len(ev.Limits))
-			for l, limit := range ev.Limits {
-				b.Above[l] = b.Failed + b.Response.CountAbove(limit)
-			}
-		}
-	}
-	judged(&ev.Total)
 	for i := range c.each {
 		ev.Endpoints = append(ev.Endpoints, c.each[i].Series)
-		judged(&ev.Endpoints[i])
 	}
 	return ev
 }

@@ -8,11 +8,6 @@ import (
 	"github.com/seed-42693903/lt/internal/verdict"
 )
 
-const (
-	blockMin  = 5 * time.Second // least length of a block of evidence
-	blocksMax = 60              // blocks of a run, as planned
-)
-
 // A Collector gathers the intervals of a run into what its result is made of.
 // The journal feeds it while the run goes on, and Load from the journal's files:
 // there is one way from intervals to a result. What it holds does not grow with
@@ -99,8 +94,7 @@ func NewCollector(p *Plan) *Collector {
 	c.health.steal, c.health.pressure, c.health.rss = -1, -1, -1
 	// A whole number of groups, so that blocks cut from the journal are the same.
 	r := max(p.Resolution, time.Second)
-	c.blockLength = max(blockMin, p.Profile.Duration()/blocksMax)
-	c.blockLength = (c.blockLength + r - 1) / r * r
+	c.blockLength = (verdict.BlockLength(p.Profile.Duration()-p.Profile.Warmup) + r - 1) / r * r
 	return c
 }
 

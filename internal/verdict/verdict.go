@@ -40,13 +40,11 @@ type Threshold struct {
 type Evidence struct {
 	Total     Series
 	Endpoints []Series
-	Limits    []time.Duration // the latency limits that the blocks count against: Limits(thresholds)
 
 	Model      metric.Model
 	Think      bool          // the closed model's users think between iterations
 	Window     time.Duration // measured, the graceful stop left out
 	Complete   bool          // the run went to its planned end
-	Succeeded  int64         // successful requests that ended in Window
 	Dropped    int64
 	Unsent     int64
 	Iterations int64
@@ -56,13 +54,14 @@ type Evidence struct {
 
 // A Series is the evidence on the whole run or on one endpoint.
 type Series struct {
-	Name     string // empty: the whole run
-	Requests int64
-	Failed   int64
-	Warmup   Count // before the figures start; part of the error rate
-	Outcomes map[metric.Class]int64
-	Response metric.Dist // of successful requests
-	Blocks   []Block     // Requests cut into equal lengths of time, in order
+	Name      string // empty: the whole run
+	Requests  int64
+	Failed    int64
+	Warmup    Count // before the figures start; part of the error rate
+	Outcomes  map[metric.Class]int64
+	Succeeded int64       // successful requests that ended in Window
+	Response  metric.Dist // of successful requests
+	Blocks    []Block     // Requests cut into equal lengths of time (BlockLength), in order
 }
 
 // A Count is a number of requests and how many of them failed.
@@ -74,19 +73,21 @@ type Count struct {
 // A Block is a stretch of the run, long enough that what happens in one says
 // little of the next.
 type Block struct {
+	Start    time.Duration // since the run's start
+	Length   time.Duration
 	Requests int64
 	Failed   int64
-	Above    []int64 // for each of Evidence.Limits: requests that failed or took longer
+	Response metric.Dist // of successful requests
 }
 
 // Generator is lt's own state over the measured window.
 type Generator struct {
-	StartDelay metric.Dist // due to start
-	Failed     int64       // requests of outcome generator, warm-up included
-	Attempted  int64       // all requests, warm-up included
-	CPUQuota   float64     // cores
-	CPUHigh    time.Duration
-	CPUPercent float64 // mean, 100 = one core
+	StartDelay metric.Dist   // due to start
+	Failed     int64         // requests of outcome generator, warm-up included
+	Attempted  int64         // all requests, warm-up included
+	CPUQuota   float64       // cores
+	CPUHigh    time.Duration // longest stretch with CPU over 80 % of CPUQuota
+	CPUPercent float64       // mean, 100 = one core
 	StallMax   time.Duration
 	StallTotal time.Duration
 	Stalls     int

@@ -1,0 +1,120 @@
+package report
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// render is the format's text of a fixture.
+func render(t *testing.T, format, fixture string, o Options) string {
+	t.Helper()
+	f, ok := ByName(format)
+	if !ok {
+		t.Fatalf("no format %q", format)
+	}
+	var b bytes.Buffer
+	if err := f.Render(&b, fixtures()[fixture], o); err != nil {
+		t.Fatalf("%s of %s: %v", format, fixture, err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	small := map[string]bool{"failing": true, "inconclusive": true, "empty": true}
+	for name := range fixtures() {
+		for _, f := range Formats() {
+			if f.Name == "json" || f.Name == "html" && !small[name] {
+				continue
+			}
+			t.Run(name+"/"+f.Name, func(t *testing.T) {
+				got := render(t, f.Name, name, Options{Dir: "lt-results/run"})
+				path := filepath.Join("testdata", name+"."+f.Name)
+				if *update {
+					if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(want), got); diff != "" {
+					t.Errorf("%s differs from its golden file (go test ./report -update writes it anew):\n%.4000s", path, diff)
+				}
+			})
+		}
+	}
+}
+
+func TestRenderingIsDeterministic(t *testing.T) {
+	for name := range fixtures() {
+		for _, f := range Formats() {
+			if a, b := render(t, f.Name, name, Options{}), render(t, f.Name, name, Options{}); a != b {
+				t.Errorf("%s of %s: two renderings differ", f.Name, name)
+			}
+		}
+	}
+}
+
+func TestTerminalFits(t *testing.T) {
+	for name := range fixtures() {
+		for _, o := range []Options{{}, {Verbose: true}, {Width: 120, Verbose: true}, {Width: 60}} {
+			width := o.Width
+			if width == 0 {
+				width = 80
+			}
+			for _, line := range strings.Split(render(t, "terminal", name, o), "\n") {
+				if n := utf8.RuneCountInString(line); n > width {
+					t.Errorf("%s %+v: %d columns: %q", name, o, n, line)
+				}
+			}
+		}
+	}
+	if n := strings.Count(render(t, "terminal", "passing", Options{Dir: "d"}), "\n"); n > 45 {
+		t.Errorf("the summary of 13 endpoints has %d lines", n)
+	}
+}
+
+func TestMarkdownIsShort(t *testing.T) {
+	for name := range fixtures() {
+		if n := strings.Count(render(t, "markdown", name, Options{}), "\n"); n >= 60 {
+			t.Errorf("%s has %d lines", name, n)
+		}
+	}
+}
+
+func TestNothingControlsTheReader(t *testing.T) {
+	for _, f := range []string{"terminal", "markdown", "html"} {
+		text := render(t, f, "hostile", Options{Verbose: true})
+		for _, r := range text {
+			if r < 0x20 && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+				t.Errorf("%s carries %U", f, r)
+				break
+			}
+		}
+		if f != "terminal" && strings.Contains(text, "<script>alert") {
+			t.Errorf("%s carries a script of the target", f)
+		}
+		if !utf8.ValidString(text) {
+			t.Errorf("%s is not UTF-8", f)
+		}
+	}
+}
+
+func TestColorIsAsked(t *testing.T) {
+	if strings.Contains(render(t, "terminal", "failing", Options{}), "\x1b") {
+		t.Error("colours without Options.Color")
+	}
+	if !strings.Contains(render(t, "terminal", "failing", Options{Color: true}), "\x1b[1;31mFAIL\x1b[0m") {
+		t.Error("no colour with Options.Color")
+	}
+}

@@ -1,0 +1,11 @@
+// Package templates holds the files that lt's output is made of. There is no
+// logic here: the packages that render own that.
+package templates
+
+import "embed"
+
+// Report is the page of one run: report.html.tmpl, and the style and the script
+// that are written into it.
+//
+//go:embed report.html.tmpl style.css report.js
+var Report embed.FS

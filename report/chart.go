@@ -84,8 +84,8 @@ func newBoard(r *run.Result) *board {
 	}
 	b.phase(metric.Warmup, "warmup")
 	b.phase(metric.Drain, "drain")
-	for _, o := range outages(b.points) {
-		b.band("outage", o[0], o[1])
+	for _, o := range r.Outages {
+		b.band("outage", o.FromS, o.ToS)
 	}
 	if b.end > ran {
 		b.band("notrun", ran, b.end)
@@ -110,29 +110,6 @@ func (b *board) phase(p metric.Period, class string) {
 		}
 		b.band(class, from, b.points[i].T+b.points[i].Length)
 	}
-}
-
-// outages are the stretches of at least two seconds in which nine of ten requests
-// failed, or none came back at all after some had failed.
-func outages(ps []run.Point) [][2]float64 {
-	var out [][2]float64
-	for i := 0; i < len(ps); i++ {
-		from, to, failed := ps[i].T, ps[i].T, int64(0)
-		for ; i < len(ps); i++ {
-			p := &ps[i]
-			if down := p.Failed > 0 && float64(p.Failed) >= .9*float64(p.Requests); !down && !(p.Requests == 0 && failed > 0) {
-				break
-			}
-			failed += ps[i].Failed
-			if ps[i].Failed > 0 {
-				to = p.T + p.Length
-			}
-		}
-		if to-from >= 2 && failed >= 10 {
-			out = append(out, [2]float64{from, to})
-		}
-	}
-	return out
 }
 
 // chart draws the series on one axis.

@@ -70,22 +70,6 @@ func TestPathBreaks(t *testing.T) {
 	}
 }
 
-func TestOutages(t *testing.T) {
-	var ps []run.Point
-	for i, failed := range []int64{0, 1, 20, 20, -1, 20, 3, 20, 0} {
-		p := run.Point{T: float64(i), Length: 1, Requests: 20, Failed: failed}
-		if failed < 0 {
-			p.Requests, p.Failed = 0, 0
-		}
-		ps = append(ps, p)
-	}
-	if diff := cmp.Diff([][2]float64{{2, 6}}, outages(ps)); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// long is an endurance run's Result: 5,760 points and 200 endpoints, each with a
-// failure whose exemplar is as large as one may be.
 func long() *run.Result {
 	r := failing()
 	r.Timeline = timeline(5760, 60, 5750, 500, func(s int) (float64, float64, float64) { return 1, .01, 1 + math.Sin(float64(s)/300)/2 })

@@ -70,17 +70,17 @@ func passing() *run.Result {
 	setEndpoints(r, apiEndpoints, 880)
 	r.Thresholds = []verdict.Judged{
 		{
-			Expression: "error_rate < 1%", Metric: "error_rate", Unit: "ratio", Value: at(.00017), Low: at(.00013), High: at(.00022), Limit: .01,
+			Expression: "error_rate < 1%", Op: "<", Metric: "error_rate", Unit: "ratio", Value: at(.00017), Low: at(.00013), High: at(.00022), Limit: .01,
 			N: r.Totals.Requests + 3120, Verdict: verdict.Pass, Source: "default", Reason: "45 of 258,192 requests failed: at most 0.02 %, under the limit of 1 %.",
 		},
 		{
-			Expression: "p95 < 500ms", Metric: "p95", Unit: "ms", Value: at(27.1), Low: at(26.6), High: at(27.7), Limit: 500, Share: at(.0031), ShareLimit: at(.05),
+			Expression: "p95 < 500ms", Op: "<", Metric: "p95", Unit: "ms", Value: at(27.1), Low: at(26.6), High: at(27.7), Limit: 500, Share: at(.0031), ShareLimit: at(.05),
 			N: r.Totals.Requests, Verdict: verdict.Pass, Source: "default", Reason: "0.31 % of the requests failed or took longer than 500 ms; 5 % may.",
 		},
 	}
 	for _, e := range r.Endpoints {
 		r.Thresholds = append(r.Thresholds, verdict.Judged{
-			Expression: "error_rate{*} < 1%", Scope: e.Name, Metric: "error_rate", Unit: "ratio", Value: e.ErrorRate, Low: at(0.), High: at(.0013), Limit: .01,
+			Expression: "error_rate{*} < 1%", Op: "<", Scope: e.Name, Metric: "error_rate", Unit: "ratio", Value: e.ErrorRate, Low: at(0.), High: at(.0013), Limit: .01,
 			N: e.Requests, Verdict: verdict.Pass, Source: "default", Reason: "Not shown to be broken.",
 		})
 	}
@@ -174,6 +174,7 @@ func failing() *run.Result {
 	r.DurationS, r.PlannedS, r.MeasuredS, r.Reference = 300.4, 300, 280, false
 	r.Verdict, r.ExitCode, r.Command = verdict.Fail, 99, "lt run normal --target https://staging.example.com --duration 5m -k --seed 42"
 	r.Target, r.Insecure = "https://staging.example.com", true
+	r.Outages = []run.Outage{{FromS: 150, ToS: 190, Requests: 1480, Failed: 1480}}
 	r.Endpoints, r.Totals, r.Failures, r.Thresholds = nil, run.Totals{}, nil, nil
 	broken := map[string]string{"POST /api/v1/goals/": "status_500", "POST /api/v1/tasks/": "status_500", "GET /api/v1/agents/{id}": "status_500", "PATCH /api/v1/agents/{id}": "status_422"}
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -207,7 +208,7 @@ func failing() *run.Result {
 		f.Exemplar = exemplar(&f)
 		r.Failures = append(r.Failures, f)
 		j := verdict.Judged{
-			Expression: "error_rate{*} < 1%", Scope: name, Metric: "error_rate", Unit: "ratio", Value: e.ErrorRate, Low: at(*e.ErrorRate * .93),
+			Expression: "error_rate{*} < 1%", Op: "<", Scope: name, Metric: "error_rate", Unit: "ratio", Value: e.ErrorRate, Low: at(*e.ErrorRate * .93),
 			High: at(min(1, *e.ErrorRate*1.07)), Limit: .01, N: n, Verdict: verdict.Fail, Source: "default", Reason: fmt.Sprintf("%s of %s failed.", count(e.Failed), count(n)),
 		}
 		if class == "" {
@@ -227,12 +228,12 @@ func failing() *run.Result {
 	}
 	r.Thresholds = append(r.Thresholds, []verdict.Judged{
 		{
-			Expression: "error_rate < 1%", Metric: "error_rate", Unit: "ratio", Value: at(rate), Low: at(rate - .0044), High: at(rate + .0044), Limit: .01,
+			Expression: "error_rate < 1%", Op: "<", Metric: "error_rate", Unit: "ratio", Value: at(rate), Low: at(rate - .0044), High: at(rate + .0044), Limit: .01,
 			N: all, Verdict: verdict.Fail, Source: "default", Reason: count(failed) + " of " + count(all) + " requests failed.",
 		},
-		{Expression: "p95 < 500ms", Metric: "p95", Unit: "ms", Limit: 500, Share: at(.4261), ShareLimit: at(.05), N: r.Totals.Requests, Verdict: verdict.Fail, Source: "default", Reason: "More requests failed than the percentile leaves room for: it has no value."},
-		{Expression: "throughput >= 100/s", Metric: "throughput", Unit: "per_s", Value: at(63.5), Low: at(62.4), High: at(64.6), Limit: 100, N: 17772, Verdict: verdict.Fail, Source: "flag", Reason: "63.5/s, at most 64.6/s."},
-		{Expression: "p99{GET /health/*} < 50ms", Metric: "p99", Unit: "ms", Value: at(38.4), Low: at(31.2), High: at(55.9), Limit: 50, Share: at(.0081), ShareLimit: at(.01), N: 812, Verdict: verdict.Inconclusive, Source: "flag", Reason: "0.81 % were over 50 ms, between 0.4 % and 1.6 %; about 5 more minutes would decide it."},
+		{Expression: "p95 < 500ms", Op: "<", Metric: "p95", Unit: "ms", Limit: 500, Share: at(.4261), ShareLimit: at(.05), N: r.Totals.Requests, Verdict: verdict.Fail, Source: "default", Reason: "More requests failed than the percentile leaves room for: it has no value."},
+		{Expression: "throughput >= 100/s", Op: ">=", Metric: "throughput", Unit: "per_s", Value: at(63.5), Low: at(62.4), High: at(64.6), Limit: 100, N: 17772, Verdict: verdict.Fail, Source: "flag", Reason: "63.5/s, at most 64.6/s."},
+		{Expression: "p99{GET /health/*} < 50ms", Op: "<", Metric: "p99", Unit: "ms", Value: at(38.4), Low: at(31.2), High: at(55.9), Limit: 50, Share: at(.0081), ShareLimit: at(.01), N: 812, Verdict: verdict.Inconclusive, Source: "flag", Reason: "0.81 % were over 50 ms, between 0.4 % and 1.6 %; about 5 more minutes would decide it."},
 	}...)
 	r.Events = []run.Event{{T: 0, Kind: "start"}, {T: 20, Kind: "measured"}, {T: 240, Kind: "users", Note: "100 to 120"}, {T: 300, Kind: "stop", Note: "planned end"}}
 	r.Timeline = timeline(300, 20, 299, 100, func(s int) (float64, float64, float64) {
@@ -305,8 +306,8 @@ func inconclusive() *run.Result {
 	total(r, 3)
 	r.Reasons = []string{"error_rate < 1% cannot be decided by 65 requests: 299 without a failure would; about 60 s at this rate.", "p95 < 500ms holds in 46 of 46 requests; 59 are needed."}
 	r.Thresholds = []verdict.Judged{
-		{Expression: "error_rate < 1%", Metric: "error_rate", Unit: "ratio", Value: at(0.), Low: at(0.), High: at(.04), Limit: .01, N: 65, Verdict: verdict.Inconclusive, Source: "default", Reason: "0 of 65 failed: up to 4.00 % may."},
-		{Expression: "p95 < 500ms", Metric: "p95", Unit: "ms", Value: at(27.1), Limit: 500, Share: at(0.), ShareLimit: at(.05), N: 46, Verdict: verdict.Inconclusive, Source: "default", Reason: "46 of 46 within 500 ms; 59 would decide."},
+		{Expression: "error_rate < 1%", Op: "<", Metric: "error_rate", Unit: "ratio", Value: at(0.), Low: at(0.), High: at(.04), Limit: .01, N: 65, Verdict: verdict.Inconclusive, Source: "default", Reason: "0 of 65 failed: up to 4.00 % may."},
+		{Expression: "p95 < 500ms", Op: "<", Metric: "p95", Unit: "ms", Value: at(27.1), Limit: 500, Share: at(0.), ShareLimit: at(.05), N: 46, Verdict: verdict.Inconclusive, Source: "default", Reason: "46 of 46 within 500 ms; 59 would decide."},
 	}
 	r.Timeline = timeline(8, 5, 8, 10, func(int) (float64, float64, float64) { return 2, 0, 1 })
 	r.Events = nil

@@ -113,8 +113,7 @@ func newBar(j *verdict.Judged, tone string) *bar {
 
 // upward reports whether the threshold asks for at least its limit.
 func upward(j *verdict.Judged) bool {
-	i := strings.LastIndexAny(j.Expression, "<>")
-	return i >= 0 && j.Expression[i] == '>'
+	return strings.HasPrefix(j.Op, ">")
 }
 
 type endpointRow struct {

@@ -14,7 +14,7 @@ import (
 const maxMarks = 24
 
 // borders are the events that the charts shade rather than mark.
-var borders = []string{"start", "ramped", "measured"}
+var borders = []string{"start", "measured", "end", "ended"}
 
 // A markText is the line that explains a mark of the charts.
 type markText struct{ Flag, At, Text string }

@@ -137,6 +137,9 @@ func (r *runner) printPlan() {
 		line("think", "%s to %s between iterations", short(p.Think.Min), short(p.Think.Max))
 	}
 	counted, all := r.expected()
+	if p.Profile.Warmup >= p.Profile.Duration() {
+		line("undecidable", "everything: the warm-up of %s leaves no time to measure; make the run longer", short(p.Profile.Warmup))
+	}
 	if all > 0 {
 		line("expect", "about %s requests; %s count, from %s on", thousands(all), thousands(counted), short(p.Profile.Warmup))
 	} else {

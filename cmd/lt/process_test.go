@@ -257,7 +257,7 @@ func TestATargetThatDiesIsAnOutage(t *testing.T) {
 	if len(r.Outages) != 1 || r.Outages[0].FromS < 2 || r.Outages[0].ToS < 7.5 {
 		t.Errorf("outages %+v, want one from about 3 s to the end", r.Outages)
 	}
-	if !strings.Contains(strings.Join(r.Reasons, "\n"), "no request was answered rightly from") {
+	if !strings.Contains(strings.Join(r.Reasons, "\n"), "outage from") {
 		t.Errorf("the reasons do not name the outage: %q", r.Reasons)
 	}
 }

@@ -8,12 +8,14 @@ import (
 // load stops.
 func (r *Runner) driveClosed() {
 	var stops []chan struct{} // of the users alive, the last started last
+	started := 0              // an id is never given twice, so that no two users make up the same data
 	plan := changes{stages: r.Profile.Stages}
 	set := func(delta int, at time.Duration) {
 		if delta > 0 {
 			stop := make(chan struct{})
 			stops = append(stops, stop)
-			id := len(stops) - 1
+			id := started
+			started++
 			r.spawn(func() { r.closedUser(id, at, stop) })
 		} else if n := len(stops) - 1; n >= 0 {
 			close(stops[n])

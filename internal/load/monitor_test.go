@@ -12,14 +12,16 @@ func TestTheMonitorTellsWhatThisSystemTells(t *testing.T) {
 	m := NewMonitor()
 	m.start()
 	defer m.stop()
-	x := 0
-	for start := time.Now(); time.Since(start) < 60*time.Millisecond; x++ {
+	for start, known := cpuTime(); known; { // 20 ms of work, however busy the machine is
+		if now, _ := cpuTime(); now-start > 20*time.Millisecond {
+			break
+		}
 	}
 	runtime.GC()
 	h := m.Take()
 	linux := runtime.GOOS == "linux"
 	for what, ok := range map[string]bool{
-		"CPU":         !linux || h.CPU > 5 && h.CPU < 110*float64(runtime.NumCPU()),
+		"CPU":         !linux || h.CPU > 0 && h.CPU < 110*float64(runtime.NumCPU()),
 		"CPU quota":   h.CPUQuota > 0 && h.CPUQuota <= float64(runtime.NumCPU()),
 		"RSS":         !linux && h.RSS == -1 || h.RSS > 1<<20 && h.RSS < 4<<30,
 		"goroutines":  h.Goroutines >= 2 && h.Goroutines < 10_000,

@@ -25,7 +25,7 @@ func (c *Collector) Result() *Result {
 		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
 		Verdict: j.Verdict, Reasons: j.Reasons,
 		Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
-		Totals: c.totals(), Thresholds: j.Thresholds, Outages: c.outages,
+		Totals: c.totals(), Thresholds: j.Thresholds,
 		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
 		NotShown: verdict.NotShown(ev, p.Thresholds, verdict.Facts{Users: int(p.Profile.Peak()), ThinkMean: p.Think.Mean}), Notes: j.Notes,
 	}
@@ -37,8 +37,12 @@ func (c *Collector) Result() *Result {
 		r.Events = append(r.Events, Event{T: seconds(e.At), Kind: e.Kind, Note: e.Note})
 	}
 	for _, o := range c.outages {
-		if o.ToS-o.FromS >= .9 && r.Verdict == verdict.Fail {
-			r.Reasons = append(r.Reasons, fmt.Sprintf("no request was answered rightly from %.0f s to %.0f s (%d requests)", o.FromS, o.ToS, o.Requests))
+		if o.ToS-o.FromS < .9 {
+			continue
+		}
+		r.Outages = append(r.Outages, o)
+		if r.Verdict == verdict.Fail {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("outage from %.0f s to %.0f s: %d of %d requests failed", o.FromS, o.ToS, o.Failed, o.Requests))
 		}
 	}
 	r.sanitize()

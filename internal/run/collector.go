@@ -35,14 +35,14 @@ type Collector struct {
 	end                               time.Duration
 	final                             bool
 
-	startDelay   metric.Dist
-	health       healthSum
-	generator    int64 // requests that failed by the generator's fault, warm-up included
-	attempted    int64 // all requests, warm-up included
-	stretchHigh  time.Duration
-	point        Point // since the last group
-	pointOpen    bool
-	lastResponse metric.Dist // of the last interval's group, for progress
+	startDelay  metric.Dist
+	health      healthSum
+	generator   int64 // requests that failed by the generator's fault, warm-up included
+	attempted   int64 // all requests, warm-up included
+	stretchHigh time.Duration
+	point       Point // since the last group
+	pointOpen   bool
+	lastPoint   metric.Dist // response times of the last of points
 }
 
 // series is the evidence on the run or on one endpoint.
@@ -233,7 +233,6 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 			c.each[i].block(c.blockLength, iv.Period, g, &fresh[i])
 		}
 	}
-	c.lastResponse = ok
 	c.closePoint(g, &ok, startDelay)
 }
 
@@ -300,12 +299,12 @@ func (c *Collector) addExemplar(e *metric.Exemplar) {
 	}
 }
 
-// addOutage notes stretches in which nothing was answered rightly.
+// addOutage notes stretches in which the target answered next to nothing rightly.
 func (c *Collector) addOutage(iv *Interval, requests, targets int64) {
 	switch {
 	case requests == 0:
 		return // tells nothing; an outage goes on
-	case targets < requests:
+	case targets*10 < requests*9:
 		c.dead = nil
 	default:
 		if c.dead == nil {
@@ -314,6 +313,7 @@ func (c *Collector) addOutage(iv *Interval, requests, targets int64) {
 		}
 		c.dead.ToS = seconds(iv.Offset + iv.Length)
 		c.dead.Requests += requests
+		c.dead.Failed += targets
 	}
 }
 
@@ -338,6 +338,18 @@ func (c *Collector) closePoint(g *group, ok, startDelay *metric.Dist) {
 	p := c.point
 	c.pointOpen = false
 	p.Length = seconds(g.index.Length)
+	if n := len(c.points); n > 0 && p.Period == metric.Drain && g.index.Length < c.plan.Resolution/4 {
+		// The few milliseconds in which the last answers came are no second of their
+		// own: they belong to the one before.
+		q := &c.points[n-1]
+		p = Point{
+			T: q.T, Length: round(q.Length+p.Length, 3), Period: q.Period, Users: q.Users, CPU: q.CPU, StartDelay: q.StartDelay,
+			Requests: q.Requests + p.Requests, Failed: q.Failed + p.Failed, Dropped: q.Dropped + p.Dropped,
+		}
+		c.points = c.points[:n-1]
+		ok.Merge(&c.lastPoint)
+	}
+	c.lastPoint = ok.Clone()
 	if p.Length == 0 {
 		return
 	}

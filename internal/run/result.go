@@ -144,12 +144,13 @@ type Failure struct {
 	Exemplar   *metric.Exemplar `json:"exemplar,omitempty"`
 }
 
-// An Outage is a stretch of a second or more in which requests were sent and none
-// was answered rightly, by the target's fault.
+// An Outage is a stretch of a second or more in which at least nine of ten
+// requests failed and the generator cannot have made it so.
 type Outage struct {
 	FromS    float64 `json:"from_s"` // since the run's start
 	ToS      float64 `json:"to_s"`
 	Requests int64   `json:"requests"`
+	Failed   int64   `json:"failed"`
 }
 
 // Generator is lt's own state: whether the instrument was the bottleneck.

@@ -105,7 +105,7 @@ func judge(t Threshold, e *Evidence) []Judged {
 
 func (t Threshold) judged(scope string, f finding) Judged {
 	return Judged{
-		Expression: t.Expression, Scope: scope, Metric: t.Metric, Unit: t.Unit, Limit: t.Limit, Source: t.Source,
+		Expression: t.Expression, Scope: scope, Metric: t.Metric, Op: t.Op, Unit: t.Unit, Limit: t.Limit, Source: t.Source,
 		Value: f.value, Low: f.low, High: f.high, Share: f.share, ShareLimit: f.shareLimit, N: f.n,
 	}
 }

@@ -101,6 +101,7 @@ type Judged struct {
 	Expression string   `json:"expression"`
 	Scope      string   `json:"scope,omitempty"` // the endpoint, for a threshold on one; empty: the whole run
 	Metric     string   `json:"metric"`
+	Op         string   `json:"op"`
 	Unit       string   `json:"unit"`            // of value, low, high and limit
 	Value      *float64 `json:"value,omitempty"` // absent: nothing measured, or (latency) more failed than the percentile leaves room for
 	Low        *float64 `json:"low,omitempty"`   // the interval of value: 90 % two-sided, so 95 % to each side

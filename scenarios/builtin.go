@@ -1,0 +1,239 @@
+package scenarios
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A file of this folder is a built-in scenario or workload: its name is that of
+// the file. Nothing else registers it.
+//
+//go:embed builtin/*.yaml
+var builtins embed.FS
+
+// The kinds of built-in files.
+const (
+	KindScenario = "scenario" // has a load: `lt run NAME`
+	KindWorkload = "workload" // says only what users do: `--workload NAME`
+)
+
+// Info is what a list of scenarios shows.
+type Info struct {
+	Name        string
+	Kind        string
+	Description string
+}
+
+// Builtin is the built-in scenarios from light to heavy, then the workloads.
+func Builtin() []Info {
+	var workloads, infos []Info
+	for _, name := range builtinNames() {
+		s, err := loadBuiltin(name)
+		if err != nil {
+			panic(err) // a test loads them all
+		}
+		if s.Load.isZero() {
+			workloads = append(workloads, Info{name, KindWorkload, s.Description})
+		} else {
+			infos = append(infos, Info{name, KindScenario, s.Description})
+		}
+	}
+	return append(infos, workloads...)
+}
+
+// builtinOrder is the order of scenarios in lists; others follow by name.
+var builtinOrder = []string{"light", "normal", "peak", "endurance", "spike", "step", "ci"}
+
+func builtinNames() []string {
+	names := slices.Clone(builtinOrder)
+	entries, _ := fs.ReadDir(builtins, "builtin") // embedded: cannot fail
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), ".yaml")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Source is the YAML of a built-in scenario or workload.
+func Source(name string) ([]byte, bool) {
+	data, err := builtins.ReadFile(path.Join("builtin", name+".yaml"))
+	return data, err == nil
+}
+
+// Load reads a scenario, with the workload that it names: a built-in by its
+// name, anything else as a file. The error is an [*UnknownError] for a name that
+// is neither, [Mistakes] for a file with mistakes.
+func Load(ref string) (*Scenario, error) {
+	if slices.Contains(builtinNames(), ref) {
+		return loadBuiltin(ref)
+	}
+	data, err := readFile(ref)
+	if errors.Is(err, fs.ErrNotExist) && isBareName(ref) {
+		return nil, unknown(ref)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	s, err := Parse(ref, data)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.resolve(filepath.Dir(ref))
+}
+
+func loadBuiltin(name string) (*Scenario, error) {
+	data, ok := Source(name)
+	if !ok {
+		return nil, unknown(name)
+	}
+	s, err := Parse(name+".yaml", data)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.resolve("")
+}
+
+// readFile reads a file of at most the size that a scenario may have, and one
+// byte more, which Parse refuses.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+// resolve reads the workload that the scenario names: a built-in, or a file of
+// the folder dir or below it.
+func (s *Scenario) resolve(dir string) error {
+	if s.Workload == "" {
+		return nil
+	}
+	ref := s.Workload
+	if !slices.Contains(builtinNames(), ref) {
+		if dir == "" || !filepath.IsLocal(ref) {
+			return Mistakes{s.workloadAt.mistake("the workload `%s` is no built-in and no file in the scenario's folder%s",
+				shorten(ref, 60), didYouMean(ref, namesOf(KindWorkload)))}
+		}
+		if isBareName(ref) && !exists(filepath.Join(dir, ref)) {
+			return Mistakes{s.workloadAt.mistake("there is no workload `%s`%s", ref, suggestion(ref, "lt", namesOf(KindWorkload)))}
+		}
+		ref = filepath.Join(dir, ref)
+	}
+	name := s.Workload
+	if err := s.SetWorkload(ref); err != nil {
+		return err
+	}
+	s.Workload = name
+	return nil
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// SetWorkload replaces what the scenario's users do by what those of another
+// scenario or workload do: personas with their headers, and credentials where
+// this one says nothing of them. That one's load is ignored.
+func (s *Scenario) SetWorkload(ref string) error {
+	var w *Scenario
+	var err error
+	if slices.Contains(builtinNames(), ref) {
+		data, _ := Source(ref)
+		w, err = Parse(ref+".yaml", data)
+	} else {
+		w, err = Load(ref)
+	}
+	if err != nil {
+		return err
+	}
+	if len(w.Personas) == 0 {
+		return fmt.Errorf("%s has no personas: it cannot be a workload; there is %s", ref, strings.Join(namesOf(KindWorkload), ", "))
+	}
+	s.Personas, s.Workload = w.Personas, ref
+	if s.Auth == nil {
+		s.Auth = w.Auth
+	}
+	if s.Headers == nil {
+		s.Headers = w.Headers
+	}
+	if ms := s.lintScopes(); len(ms) > 0 {
+		return ms.ordered()
+	}
+	return nil
+}
+
+func (l *LoadSpec) isZero() bool {
+	return l.Users == 0 && l.Rate == 0 && l.Duration == 0 && len(l.Stages) == 0
+}
+
+// namesOf is the names of one kind of built-in.
+func namesOf(kind string) (names []string) {
+	for _, name := range builtinNames() {
+		data, _ := Source(name)
+		if s, err := Parse(name, data); err == nil && s.Load.isZero() == (kind == KindWorkload) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// An UnknownError is a name that no built-in scenario or workload has.
+type UnknownError struct {
+	Name    string
+	Nearest string   // empty: none is near
+	Names   []string // all there are
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("unknown scenario `%s`%s; there is %s, or a YAML file", shorten(e.Name, 60), didYouMean(e.Name, e.Names), strings.Join(e.Names, ", "))
+}
+
+func unknown(name string) error {
+	names := builtinNames()
+	return &UnknownError{name, nearest(name, names), names}
+}
+
+// isBareName reports whether ref looks like the name of a scenario rather than a
+// file.
+func isBareName(ref string) bool {
+	return !strings.ContainsAny(ref, `/\`) && path.Ext(ref) == ""
+}
+
+// baseName is a file's name without folder and ending, as a scenario's name.
+func baseName(file string) string {
+	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	return slug(name, "scenario")
+}
+
+// slug is s as a name that can name a directory everywhere.
+func slug(s, otherwise string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.' && b.Len() > 0:
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+		if b.Len() == 60 {
+			break
+		}
+	}
+	if name := strings.Trim(b.String(), "-."); name != "" {
+		return name
+	}
+	return otherwise
+}

@@ -1,0 +1,300 @@
+package scenarios
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-42693903/lt/internal/client"
+	"github.com/seed-42693903/lt/internal/metric"
+)
+
+// CompileOptions are what a scenario needs of the run.
+type CompileOptions struct {
+	Client   *client.Client
+	Clock    metric.Clock
+	Target   *url.URL                    // a path in it is put before every step's
+	Key      string                      // the run's credential; empty: none was given
+	Headers  []client.Header             // sent with every request; they replace the scenario's of the same name
+	Timeout  time.Duration               // of steps without one; 0: the client's
+	Redactor *client.Redactor            // nil: nothing is masked but credentials in headers
+	Seed     uint64                      // of the users of Preflight
+	Env      func(string) (string, bool) // [os.LookupEnv]; nil: an empty environment
+}
+
+// Compile makes the scenario into what the engine runs. Everything constant is
+// serialised now, once for all users. The error is [Mistakes]: a variable that
+// the environment lacks, a header or path that cannot be sent.
+func (s *Scenario) Compile(opts CompileOptions) (*Script, error) {
+	if len(s.Personas) == 0 {
+		return nil, fmt.Errorf("scenario %s has no personas: nothing says what its users do", s.Name)
+	}
+	c := &compiler{scenario: s, opts: opts, script: &Script{
+		client: opts.Client, clock: opts.Clock, redactor: opts.Redactor, seed: opts.Seed,
+	}}
+	if !s.exact && opts.Target != nil {
+		c.prefix = strings.TrimSuffix(opts.Target.EscapedPath(), "/")
+	}
+	if opts.Target != nil {
+		c.host = opts.Target.Host
+	}
+	c.probe.seed(0)
+	c.auth()
+	c.runHeaders()
+	for i := range s.Personas {
+		c.persona(&s.Personas[i])
+	}
+	if ms := c.mistakes.ordered(); len(ms) > 0 {
+		return nil, ms
+	}
+	c.script.finish()
+	return c.script, nil
+}
+
+type compiler struct {
+	scenario     *Scenario
+	opts         CompileOptions
+	prefix, host string
+	credential   *client.Header // nil: none
+	runs         []boundHeader  // the run's own headers
+	script       *Script
+	mistakes     Mistakes
+	probe        session // that appends every request once, with empty variables
+
+	slots map[string]int // of the persona under way
+	pools map[string]int
+}
+
+func (c *compiler) add(at position, format string, args ...any) {
+	if at.file == "" {
+		at.file = c.scenario.file
+	}
+	c.mistakes = append(c.mistakes, at.mistake(format, args...))
+}
+
+// constant is a template without values of the run as text; ok is false when a
+// variable of the environment is missing.
+func (c *compiler) constant(t *template) (text string, ok bool) {
+	var b strings.Builder
+	ok = true
+	for _, p := range t.parts {
+		text := p.text
+		if p.value != nil {
+			choice, found := c.env(p.value)
+			text, ok = choice.text, ok && found
+		}
+		b.WriteString(text)
+	}
+	return b.String(), ok
+}
+
+// env is the value of a variable of the environment.
+func (c *compiler) env(v *value) (choice, bool) {
+	if c.opts.Env != nil {
+		if text, ok := c.opts.Env(v.name); ok {
+			return choice{text, string(appendJSONString(nil, text))}, true
+		}
+	}
+	if v.fallback != nil {
+		return *v.fallback, true
+	}
+	c.add(v.at, "the environment has no %s: set it, or give another value with ${env.%s ?? \"value\"}", v.name, v.name)
+	return choice{}, false
+}
+
+// runHeaders refuses the run's headers that would make another request of every
+// step.
+func (c *compiler) runHeaders() {
+	for _, h := range c.opts.Headers {
+		if slices.Contains(ownHeaders, strings.ToLower(h.Name)) && !strings.EqualFold(h.Name, "Connection") {
+			c.add(position{}, "header %s is lt's own: it follows from the target and the body", h.Name)
+			continue
+		}
+		c.runs = append(c.runs, boundHeader{h.Name, join(nil, []byte(h.Value))})
+	}
+}
+
+func (c *compiler) persona(p *Persona) {
+	c.slots, c.pools = map[string]int{}, map[string]int{}
+	cp := &persona{name: p.Name, weight: p.Weight, think: p.Think}
+	if c.scenario.Load.Think != nil {
+		cp.think = *c.scenario.Load.Think
+	}
+	known := map[string]bool{}
+	cp.start = c.steps(p, "start", p.Start, known)
+	afterStart := known
+	for i := range p.Tasks {
+		t := &p.Tasks[i]
+		known := map[string]bool{}
+		for name := range afterStart {
+			known[name] = true
+		}
+		ct := task{name: t.Name, weight: t.Weight, steps: c.steps(p, t.Name, t.Steps, known)}
+		cp.tasks = append(cp.tasks, ct)
+	}
+	for i := range cp.tasks {
+		cp.tasks[i].needs = needs(cp.tasks[i].steps, len(c.pools))
+	}
+	cp.slots, cp.pools = len(c.slots), len(c.pools)
+	c.script.personas = append(c.script.personas, cp)
+}
+
+// needs is how many members each pool must hold for the steps to run.
+func needs(steps []request, pools int) []int {
+	if pools == 0 {
+		return nil
+	}
+	need, balance := make([]int, pools), make([]int, pools)
+	draws := false
+	for i := range steps {
+		for _, d := range steps[i].draws {
+			need[d.pool] = max(need[d.pool], 1-balance[d.pool])
+			if d.take {
+				balance[d.pool]--
+			}
+			draws = true
+		}
+		for _, p := range steps[i].pushes {
+			balance[p.pool]++
+		}
+	}
+	if !draws {
+		return nil
+	}
+	return need
+}
+
+// number is the index of a name, a new one for a new name.
+func number(names map[string]int, name string) int {
+	i, ok := names[name]
+	if !ok {
+		i = len(names)
+		names[name] = i
+	}
+	return i
+}
+
+// steps compiles steps in order; known are the variables made so far.
+func (c *compiler) steps(p *Persona, where string, steps []Step, known map[string]bool) []request {
+	out := make([]request, 0, len(steps))
+	for i := range steps {
+		s := &steps[i]
+		r := request{pause: s.Pause, row: -1}
+		if s.Method != "" {
+			name := s.Name
+			if name == "" {
+				if name = where; len(steps) > 1 {
+					name = fmt.Sprintf("%s, step %d", where, i+1)
+				}
+			}
+			r.row = len(c.script.rows)
+			c.script.rows = append(c.script.rows, metric.Row{Persona: p.Name, Step: name, Endpoint: s.endpoint()})
+			c.step(&r, p, s, known)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// step compiles a step that sends a request.
+func (c *compiler) step(r *request, p *Persona, s *Step, known map[string]bool) {
+	for _, d := range s.pick {
+		known[d.variable] = true
+		r.draws = append(r.draws, boundDraw{number(c.slots, d.variable), number(c.pools, d.pool), d.take})
+	}
+	c.request(r, p, s, known)
+	for i := range s.save {
+		known[s.save[i].variable] = true
+		r.saves = append(r.saves, boundSave{number(c.slots, s.save[i].variable), &s.save[i]})
+	}
+	for i := range s.push {
+		b := boundPush{pool: number(c.pools, s.push[i].pool), from: s.push[i].from}
+		if b.from == nil {
+			b.slot = number(c.slots, s.push[i].variable)
+		}
+		r.pushes = append(r.pushes, b)
+	}
+	for i := range s.check {
+		b := boundCheck{check: &s.check[i], slots: map[string]int{}}
+		for _, name := range s.check[i].variables {
+			b.slots[name] = number(c.slots, name)
+		}
+		r.checks = append(r.checks, b)
+	}
+	r.http.Keep = len(r.saves)+len(r.checks)+len(r.pushes) > 0
+}
+
+// request compiles what a step sends.
+func (c *compiler) request(r *request, p *Persona, s *Step, known map[string]bool) {
+	r.method, r.host = s.Method, c.host
+	r.http.Expect, r.http.NoBody = s.Expect, s.Method == "HEAD"
+	if r.http.Timeout = s.Timeout; s.Timeout == 0 {
+		r.http.Timeout = c.opts.Timeout
+	}
+	r.target = c.target(s)
+	r.headers = c.headers(p, s, known)
+	switch {
+	case s.json != nil:
+		r.body = c.json(nil, s.json)
+	case s.body != nil:
+		r.body = c.template(nil, s.body, asText)
+	}
+	fixed := constant(r.target) && constant(r.body)
+	for _, h := range r.headers {
+		fixed = fixed && constant(h.value)
+		if strings.EqualFold(h.name, "Connection") && len(h.value) == 1 && strings.EqualFold(string(h.value[0].text), "close") {
+			r.http.Close = true
+		}
+	}
+	// What the client refuses of a request with every value empty it refuses of
+	// the constant parts, which are all that can be wrong: values are encoded.
+	for len(c.probe.slots) < len(c.slots) {
+		c.probe.slots = append(c.probe.slots, slot{})
+	}
+	wire, err := r.appendWire(nil, &c.probe)
+	if err != nil {
+		c.add(s.at, "the request cannot be sent: %v", err)
+		return
+	}
+	if fixed {
+		r.http.Wire, r.fixed = wire, true
+	}
+}
+
+// headers are the headers of a step: its own before the persona's, those before
+// the scenario's. The run's replace all. A persona's header whose variables are
+// not made yet is left out.
+func (c *compiler) headers(p *Persona, s *Step, known map[string]bool) (l []boundHeader) {
+	has := func(name string) bool {
+		for _, h := range l {
+			if strings.EqualFold(h.name, name) {
+				return true
+			}
+		}
+		return false
+	}
+	constant := func(name, value string) {
+		if !has(name) {
+			l = append(l, boundHeader{name, join(nil, []byte(value))})
+		}
+	}
+	l = slices.Clone(c.runs)
+	for _, group := range [][]Header{s.headers, p.Headers, c.scenario.Headers} {
+		for i := range group {
+			ready := true
+			group[i].value.values(func(v *value) { ready = ready && (v.kind != valueVariable || known[v.name]) })
+			if ready && !has(group[i].Name) {
+				l = append(l, boundHeader{group[i].Name, c.template(nil, &group[i].value, asHeaderText)})
+			}
+		}
+	}
+	if c.credential != nil {
+		constant(c.credential.Name, c.credential.Value)
+	}
+	if s.json != nil {
+		constant("Content-Type", "application/json")
+	}
+	return l
+}

@@ -1,0 +1,129 @@
+package scenarios
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Digest names what the scenario does to a target: two runs of scenarios with
+// the same digest measure the same thing. It covers load, personas, headers and
+// the kind of credential, with the personas that a workload brought; comments,
+// the order of keys and the spelling of numbers and times do not count, nor do
+// name, description, target, labels and thresholds, which change no request.
+// Values of the environment stand in it by their names.
+func (s *Scenario) Digest() string {
+	doc, err := json.Marshal(s.canonical())
+	if err != nil {
+		panic(err) // a body that the parser let through and JSON does not
+	}
+	sum := sha256.Sum256(doc)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+type object map[string]any // marshalled with sorted keys
+
+func (s *Scenario) canonical() object {
+	o := object{"language": 1}
+	if s.Auth != nil {
+		o["auth"] = object{"kind": s.Auth.Kind, "header": s.Auth.Header}
+	}
+	o["headers"] = canonicalHeaders(s.Headers)
+	o["load"] = s.Load.canonical()
+	personas := object{}
+	for i := range s.Personas {
+		p := &s.Personas[i]
+		think := p.Think
+		if s.Load.Think != nil {
+			think = *s.Load.Think
+		}
+		tasks := make([]any, len(p.Tasks))
+		for j := range p.Tasks {
+			tasks[j] = object{"weight": p.Tasks[j].Weight, "steps": canonicalSteps(p.Tasks[j].Steps)}
+		}
+		personas[p.Name] = object{
+			"weight": p.Weight, "think": think, "headers": canonicalHeaders(p.Headers),
+			"start": canonicalSteps(p.Start), "tasks": tasks,
+		}
+	}
+	o["personas"] = personas
+	return o
+}
+
+func (l *LoadSpec) canonical() object {
+	o := object{}
+	if l.Users > 0 {
+		o["users"], o["spawn_rate"] = l.Users, l.SpawnRate
+	}
+	if l.Rate > 0 {
+		o["rate"], o["max_users"] = l.Rate, l.MaxUsers
+	}
+	if l.Duration > 0 {
+		o["duration"] = l.Duration
+	}
+	if l.Stages != nil {
+		o["stages"] = l.Stages
+	}
+	for key, d := range map[string]*time.Duration{"warmup": l.Warmup, "graceful_stop": l.GracefulStop} {
+		if d != nil {
+			o[key] = *d
+		}
+	}
+	return o
+}
+
+func canonicalHeaders(l []Header) object {
+	o := object{}
+	for _, h := range l {
+		o[h.Name] = h.value.source
+		if slices.Contains(secretHeaders, strings.ToLower(h.Name)) {
+			o[h.Name] = "" // a new key makes no other load, and no digest of a secret should stand about
+		}
+	}
+	return o
+}
+
+func canonicalSteps(steps []Step) []any {
+	l := make([]any, len(steps))
+	for i := range steps {
+		s := &steps[i]
+		if s.Method == "" {
+			l[i] = object{"pause": *s.Pause}
+			continue
+		}
+		o := object{
+			"request": s.Method + " " + s.Path, "expect": s.Expect, "timeout": s.Timeout, "headers": canonicalHeaders(s.headers),
+		}
+		query, saved, pushed, drawn := object{}, object{}, object{}, object{}
+		for _, q := range s.query {
+			query[q.name] = q.value.source
+		}
+		for _, v := range s.save {
+			saved[v.variable] = v.from.source
+		}
+		for _, p := range s.push {
+			if pushed[p.pool] = p.variable; p.from != nil {
+				pushed[p.pool] = p.from.source
+			}
+		}
+		for _, p := range s.pick {
+			drawn[p.variable] = []any{p.pool, p.take}
+		}
+		checks := make([]string, len(s.check))
+		for j := range s.check {
+			checks[j] = s.check[j].source
+		}
+		o["query"], o["save"], o["push"], o["pick"], o["check"] = query, saved, pushed, drawn, checks
+		switch {
+		case s.json != nil:
+			o["json"] = s.json.plain()
+		case s.body != nil:
+			o["body"] = s.body.source
+		}
+		l[i] = o
+	}
+	return l
+}

@@ -1,0 +1,171 @@
+package scenarios
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// A segment is a piece of a request that users append to it one after another:
+// constant bytes, or a value. Segments are compiled so that appending looks no
+// name up and formats nothing that is constant.
+type segment struct {
+	op      op
+	enc     encoding
+	slot    int
+	text    []byte   // of opText, encoded
+	choices [][]byte // of opPick, encoded
+	fake    fake
+	lo      int64
+	width   uint64 // of opInt: how many numbers there are; 0: all of them
+	from    float64
+	span    float64
+}
+
+type op uint8
+
+const (
+	opText op = iota
+	opSlot
+	opUUID
+	opInt
+	opFloat
+	opPick
+	opFake
+	opNow
+	opNowUnix
+	opNowUnixMS
+	opCounter
+	opUser
+)
+
+// constant reports whether all segments are constant text.
+func constant(segs []segment) bool {
+	for _, s := range segs {
+		if s.op != opText {
+			return false
+		}
+	}
+	return true
+}
+
+// join appends constant text, to the last segment if that is constant too.
+func join(segs []segment, text []byte) []segment {
+	if len(text) == 0 {
+		return segs
+	}
+	if n := len(segs); n > 0 && segs[n-1].op == opText {
+		segs[n-1].text = append(segs[n-1].text, text...)
+		return segs
+	}
+	return append(segs, segment{op: opText, text: append([]byte(nil), text...)})
+}
+
+// append appends what the segments say for this user to dst.
+func (u *session) append(dst []byte, segs []segment) []byte {
+	for i := range segs {
+		s := &segs[i]
+		switch s.op {
+		case opText:
+			dst = append(dst, s.text...)
+		case opSlot:
+			dst = u.slots[s.slot].append(dst, s.enc)
+		case opPick:
+			dst = append(dst, s.choices[u.random.Uint64N(uint64(len(s.choices)))]...)
+		case opInt:
+			n := s.lo + int64(u.random.Uint64())
+			if s.width > 0 {
+				n = s.lo + int64(u.random.Uint64N(s.width))
+			}
+			dst = strconv.AppendInt(dst, n, 10)
+		case opFloat:
+			dst = strconv.AppendFloat(dst, s.from+u.random.Float64()*s.span, 'f', 4, 64)
+		case opFake:
+			dst = appendEncoded(dst, s.fake(u.fakes()), s.enc)
+		case opCounter:
+			u.counter++
+			dst = strconv.AppendInt(dst, u.counter, 10)
+		case opUser:
+			dst = strconv.AppendInt(dst, int64(u.id), 10)
+		default:
+			dst = u.appendText(dst, s)
+		}
+	}
+	return dst
+}
+
+// appendText appends values that are text of plain characters: only JSON puts
+// something around them, and only a URL would escape the time's colons.
+func (u *session) appendText(dst []byte, s *segment) []byte {
+	switch s.op {
+	case opNowUnix:
+		return strconv.AppendInt(dst, time.Now().Unix(), 10)
+	case opNowUnixMS:
+		return strconv.AppendInt(dst, time.Now().UnixMilli(), 10)
+	}
+	if s.enc == asJSON {
+		dst = append(dst, '"')
+	}
+	if s.op == opUUID {
+		dst = appendUUID(dst, u.random.Uint64(), u.random.Uint64())
+	} else {
+		dst = time.Now().UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	}
+	if s.enc == asJSON {
+		dst = append(dst, '"')
+	}
+	return dst
+}
+
+// appendUUID appends a UUID of version 4 made of these random bits.
+func appendUUID(dst []byte, hi, lo uint64) []byte {
+	hi = hi&^0xf000 | 0x4000
+	lo = lo&^(3<<62) | 2<<62
+	for i := 60; i >= 0; i -= 4 {
+		dst = append(dst, hexDigits[hi>>i&15])
+		if i == 32 || i == 16 {
+			dst = append(dst, '-')
+		}
+	}
+	dst = append(dst, '-')
+	for i := 60; i >= 0; i -= 4 {
+		dst = append(dst, hexDigits[lo>>i&15])
+		if i == 48 {
+			dst = append(dst, '-')
+		}
+	}
+	return dst
+}
+
+// A slot holds a user's variable.
+type slot struct {
+	kind slotKind
+	text []byte // reused from value to value
+}
+
+type slotKind uint8
+
+const (
+	slotEmpty slotKind = iota
+	slotText
+	slotJSON // a number, a boolean, a list or an object
+)
+
+func (v *slot) append(dst []byte, enc encoding) []byte {
+	if v.kind == slotJSON && enc == asJSON {
+		return append(dst, v.text...)
+	}
+	return appendEncoded(dst, view(v.text), enc)
+}
+
+// value is the variable as expressions see it.
+func (v *slot) value() any {
+	switch v.kind {
+	case slotText:
+		return string(v.text)
+	case slotJSON:
+		return gjson.ParseBytes(v.text).Value()
+	}
+	return nil
+}

@@ -174,6 +174,7 @@ func failing() *run.Result {
 	r.DurationS, r.PlannedS, r.MeasuredS, r.Reference = 300.4, 300, 280, false
 	r.Verdict, r.ExitCode, r.Command = verdict.Fail, 99, "lt run normal --target https://staging.example.com --duration 5m -k --seed 42"
 	r.Target, r.Insecure = "https://staging.example.com", true
+	r.Rows = &run.Rows{Created: 4112, Deleted: 300, Left: 3812}
 	r.Outages = []run.Outage{{FromS: 150, ToS: 190, Requests: 1480, Failed: 1480}}
 	r.Endpoints, r.Totals, r.Failures, r.Thresholds = nil, run.Totals{}, nil, nil
 	broken := map[string]string{"POST /api/v1/goals/": "status_500", "POST /api/v1/tasks/": "status_500", "GET /api/v1/agents/{id}": "status_500", "PATCH /api/v1/agents/{id}": "status_422"}

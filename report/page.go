@@ -216,6 +216,9 @@ func (p *page) facts(r *run.Result) {
 	if r.WarmupS > 0 || r.Warmup.Requests > 0 {
 		add("Warm-up", length(r.WarmupS)+": "+plural(r.Warmup.Requests, "request")+", "+count(r.Warmup.Failed)+" failed")
 	}
+	if r.Rows != nil {
+		add("Target's data", rowsText(r.Rows))
+	}
 	iterations := count(t.Iterations)
 	for _, n := range []struct {
 		n    int64

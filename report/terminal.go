@@ -191,6 +191,11 @@ func optional(v *float64, f func(float64) string) string {
 	return f(*v)
 }
 
+// rowsText says what the run left on the target.
+func rowsText(r *run.Rows) string {
+	return count(r.Created) + " rows created, " + count(r.Deleted) + " deleted, " + count(r.Left) + " left behind"
+}
+
 func (t *terminal) measurement(r *run.Result) {
 	var load []string
 	if a := r.Totals.Attempts; a != nil {
@@ -202,6 +207,9 @@ func (t *terminal) measurement(r *run.Result) {
 			s += ", " + count(r.Warmup.Failed) + " failed"
 		}
 		load = append(load, s+")")
+	}
+	if rows := r.Rows; rows != nil {
+		load = append(load, rowsText(rows))
 	}
 	if p := r.Totals.Pace; p != nil {
 		load = append(load, "pace "+percent(*p)+" %")

@@ -29,6 +29,9 @@ func (r *runner) preflight(ctx context.Context) error {
 		for _, p := range probes {
 			result.Requests += int64(p.Requests)
 			if p.Class.Outcome == metric.OK {
+				if p.Endpoint.Method == "POST" && p.Requests > 0 {
+					result.Created++
+				}
 				continue
 			}
 			result.Failed++

@@ -32,6 +32,7 @@ func (c *Collector) Result() *Result {
 	for i := range c.each {
 		r.Endpoints = append(r.Endpoints, c.endpoint(i, j.Thresholds))
 	}
+	r.Rows = c.rows()
 	r.Failures = c.failureResults()
 	for _, e := range c.events {
 		r.Events = append(r.Events, Event{T: seconds(e.At), Kind: e.Kind, Note: e.Note})
@@ -172,6 +173,29 @@ func (c *Collector) endpoint(i int, thresholds []verdict.Judged) EndpointResult 
 		}
 	}
 	return e
+}
+
+// rows counts the successful requests that create and delete.
+func (c *Collector) rows() *Rows {
+	var r Rows
+	if c.plan.Preflight != nil {
+		r.Created = c.plan.Preflight.Created
+	}
+	for i := range c.each {
+		s := &c.each[i]
+		ok := s.Requests - s.Failed + s.Warmup.Requests - s.Warmup.Failed
+		switch c.plan.Endpoints[i].Method {
+		case "POST":
+			r.Created += ok
+		case "DELETE":
+			r.Deleted += ok
+		}
+	}
+	if r == (Rows{}) {
+		return nil
+	}
+	r.Left = max(r.Created-r.Deleted, 0)
+	return &r
 }
 
 // failureResults is the classes of failures, the most frequent first.

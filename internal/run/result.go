@@ -42,6 +42,7 @@ type Result struct {
 	Warmup     verdict.Count    `json:"warmup"`
 	WarmupS    float64          `json:"warmup_s"`
 	Totals     Totals           `json:"totals"`
+	Rows       *Rows            `json:"rows,omitempty"` // absent: the run made none
 	Endpoints  []EndpointResult `json:"endpoints"`
 	Thresholds []verdict.Judged `json:"thresholds"`
 	Failures   []Failure        `json:"failures"`
@@ -53,6 +54,14 @@ type Result struct {
 	Environment Environment `json:"environment"`
 	NotShown    []string    `json:"not_shown"`
 	Notes       []string    `json:"notes,omitempty"`
+}
+
+// Rows is what the run did to the target's data, as far as successful POST and
+// DELETE requests tell: preflight, warm-up and all.
+type Rows struct {
+	Created int64 `json:"created"`
+	Deleted int64 `json:"deleted"`
+	Left    int64 `json:"left"` // behind, on the target
 }
 
 // Totals are the figures of the whole run, of the measured periods only, but for

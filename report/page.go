@@ -78,8 +78,12 @@ func newPage(r *run.Result) *page {
 		Date: stamp(r.StartedAt), Cautions: cautions(r), NotShown: cleanAll(r.NotShown), Notes: cleanAll(r.Notes),
 		Command: cleanBlock(r.Command, maxBody),
 		Sections: []section{
-			{"thresholds", "Thresholds"}, {"validity", "Validity"}, {"timeline", "What happened"},
-			{"endpoints", "Endpoints"}, {"failures", "Failures"}, {"run", "The run"},
+			{"thresholds", "Thresholds"},
+			{"validity", "Validity"},
+			{"timeline", "What happened"},
+			{"endpoints", "Endpoints"},
+			{"failures", "Failures"},
+			{"run", "The run"},
 		},
 	}
 	if rs := reasons(r); len(rs) > 0 {

@@ -168,7 +168,8 @@ func (p *page) endpoints(r *run.Result) {
 
 func cells(requests, failed int64, rate, throughput *float64, l *run.Latency) []cell {
 	out := []cell{
-		{count(requests), strconv.FormatInt(requests, 10)}, {count(failed), strconv.FormatInt(failed, 10)},
+		{count(requests), strconv.FormatInt(requests, 10)},
+		{count(failed), strconv.FormatInt(failed, 10)},
 		optionalCell(rate, percent), optionalCell(throughput, perSecond),
 	}
 	if l == nil {

@@ -23,8 +23,10 @@ type markText struct{ Flag, At, Text string }
 type bandName struct{ Class, Name string }
 
 var bandNames = []bandName{
-	{"warmup", "warm-up (not in the figures)"}, {"drain", "graceful stop"},
-	{"outage", "outage (at least 9 of 10 requests failed)"}, {"notrun", "planned, not run"},
+	{"warmup", "warm-up (not in the figures)"},
+	{"drain", "graceful stop"},
+	{"outage", "outage (at least 9 of 10 requests failed)"},
+	{"notrun", "planned, not run"},
 }
 
 // timeline makes the charts of what happened.

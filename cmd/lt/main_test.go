@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 	const key = "canary-0f3b9a7d5c1e"
 	ok := answer(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "fine\n") })
 	broken := answer(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "it broke", 500) })
-	locked := answer(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "who are you?", 401) })
+	locked := answer(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "who are you?", http.StatusUnauthorized) })
 	slow := answer(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-time.After(60 * time.Millisecond):
@@ -77,7 +77,7 @@ func TestScripts(t *testing.T) {
 	})
 	keyed := answer(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-API-Key") != key {
-			http.Error(w, "no", 401)
+			http.Error(w, "no", http.StatusUnauthorized)
 			return
 		}
 		// A hostile echo: the key must not get into a report this way either.

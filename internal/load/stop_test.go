@@ -22,8 +22,14 @@ const brief = 330 * time.Millisecond
 
 func TestPeriodsSplitTheRunAtTheirBorders(t *testing.T) {
 	for _, tt := range []struct{ warmup, duration time.Duration }{
-		{4 * s, 10 * s}, {0, 10 * s}, {3500 * time.Millisecond, 9250 * time.Millisecond}, {1, 2 * s}, {700 * time.Millisecond, 800 * time.Millisecond},
-		{5*s - 1, 5 * s}, {5 * s, 5 * s}, {s, s + 1},
+		{4 * s, 10 * s},
+		{0, 10 * s},
+		{3500 * time.Millisecond, 9250 * time.Millisecond},
+		{1, 2 * s},
+		{700 * time.Millisecond, 800 * time.Millisecond},
+		{5*s - 1, 5 * s},
+		{5 * s, 5 * s},
+		{s, s + 1},
 	} {
 		both(t, 5*s, func(t *testing.T, p Profile) {
 			t.Run(fmt.Sprintf("%v of %v", tt.warmup, tt.duration), func(t *testing.T) {

@@ -180,7 +180,7 @@ func TestUsersAreSpreadOverTheShardsAndKeepTheirs(t *testing.T) {
 	rs := NewRecorders(Closed, nil, 3)
 	at := map[*Recorder]int{}
 	for user := range 9 {
-		if rs.Shard(user) != rs.Shard(user) {
+		if first := rs.Shard(user); first != rs.Shard(user) {
 			t.Errorf("user %d changed its shard", user)
 		}
 		at[rs.Shard(user)]++

@@ -105,100 +105,150 @@ func TestJudge(t *testing.T) {
 		reason     string    // part of the first reason
 	}{
 		{name: "nothing asked", lots: []lot{{requests: 1000}}, want: None},
-		{name: "nothing measured: a throughput of 0", thresholds: []string{"error_rate < 1%", "p95 < 500ms", "throughput > 0/s", "dropped == 0"}, want: Fail,
-			each: []Verdict{Inconclusive, Inconclusive, Fail, Inconclusive}, reason: "throughput 0/s, wanted > 0/s"},
+		{
+			name: "nothing measured: a throughput of 0", thresholds: []string{"error_rate < 1%", "p95 < 500ms", "throughput > 0/s", "dropped == 0"}, want: Fail,
+			each: []Verdict{Inconclusive, Inconclusive, Fail, Inconclusive}, reason: "throughput 0/s, wanted > 0/s",
+		},
 		{name: "no data", thresholds: []string{"error_rate < 1%", "p95 < 500ms"}, want: Inconclusive, reason: "no data: no request was measured"},
 		{name: "warm-up alone is no pass", thresholds: []string{"error_rate < 1%"}, lots: []lot{{warmup: Count{1000, 0}}}, want: Inconclusive, reason: "but no request was measured"},
-		{name: "clean", thresholds: []string{"error_rate < 1%", "p95 < 500ms"}, lots: []lot{{requests: 2000}}, want: Pass,
-			reason: "error rate 0 % (0-0.15), 0 of 2,000 requests failed, limit 1 %"},
+		{
+			name: "clean", thresholds: []string{"error_rate < 1%", "p95 < 500ms"}, lots: []lot{{requests: 2000}}, want: Pass,
+			reason: "error rate 0 % (0-0.15), 0 of 2,000 requests failed, limit 1 %",
+		},
 
 		{name: "59 requests show p95", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 59}}, want: Pass},
 		{name: "58 do not", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 58}}, want: Inconclusive, reason: "about 1 more request"},
 		{name: "299 show 1 %", thresholds: []string{"error_rate < 1%"}, lots: []lot{{requests: 299}}, want: Pass},
 		{name: "298 do not", thresholds: []string{"error_rate < 1%"}, lots: []lot{{requests: 298}}, want: Inconclusive},
 		{name: "warm-up counts in the error rate", thresholds: []string{"error_rate < 1%"}, lots: []lot{{requests: 298, warmup: Count{1, 0}}}, want: Pass},
-		{name: "and its failures", thresholds: []string{"error_rate < 1%"}, lots: []lot{{requests: 1000, warmup: Count{1000, 100}}}, want: Fail,
-			reason: "100 of 2,000 requests failed (100 of them in the warm-up), limit 1 %"},
+		{
+			name: "and its failures", thresholds: []string{"error_rate < 1%"}, lots: []lot{{requests: 1000, warmup: Count{1000, 100}}}, want: Fail,
+			reason: "100 of 2,000 requests failed (100 of them in the warm-up), limit 1 %",
+		},
 		{name: "but not in the latency", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 1000, warmup: Count{1000, 900}}}, want: Pass},
 		{name: "few blocks: exact", thresholds: []string{"error_rate < 1%"}, blocks: 4, lots: []lot{{requests: 446, failed: 1, class: timeout}}, want: Inconclusive},
 		{name: "few blocks: exact, enough", thresholds: []string{"error_rate < 1%"}, blocks: 4, lots: []lot{{requests: 473, failed: 1, class: timeout}}, want: Pass},
 
-		{name: "slow", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 160}}, want: Fail,
-			reason: "p95 900 ms (900-900), 8 % of 2,000 requests over 500 ms, limit 5 %"},
-		{name: "on the limit", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 100}}, want: Inconclusive,
-			reason: "not proven: it lies so near to the limit"},
-		{name: "near the limit", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 90}}, want: Inconclusive,
-			reason: "about 3,200 more requests (1m40s longer) would decide, if the share stays"},
-		{name: "fast errors do not flatter", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, failed: 160, class: status404}}, want: Fail,
-			reason: "p95 beyond measure, 8 % of 2,000 requests failed (160) or took over 500 ms, limit 5 %"},
+		{
+			name: "slow", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 160}}, want: Fail,
+			reason: "p95 900 ms (900-900), 8 % of 2,000 requests over 500 ms, limit 5 %",
+		},
+		{
+			name: "on the limit", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 100}}, want: Inconclusive,
+			reason: "not proven: it lies so near to the limit",
+		},
+		{
+			name: "near the limit", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 90}}, want: Inconclusive,
+			reason: "about 3,200 more requests (1m40s longer) would decide, if the share stays",
+		},
+		{
+			name: "fast errors do not flatter", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, failed: 160, class: status404}}, want: Fail,
+			reason: "p95 beyond measure, 8 % of 2,000 requests failed (160) or took over 500 ms, limit 5 %",
+		},
 		{name: "turned round", thresholds: []string{"p95 > 500ms"}, lots: []lot{{requests: 2000, over: 160}}, want: Pass, reason: "wanted more than 5 %"},
 		{name: "turned round, broken", thresholds: []string{"p95 > 500ms"}, lots: []lot{{requests: 2000, over: 40}}, want: Fail},
 
 		{name: "one failure is one too many", thresholds: []string{"error_rate == 0"}, lots: []lot{{requests: 10, failed: 1, class: timeout}}, want: Fail},
 		{name: "none is none", thresholds: []string{"error_rate <= 0%"}, lots: []lot{{requests: 10}}, want: Pass},
-		{name: "availability", thresholds: []string{"availability >= 99.9%"}, lots: []lot{{requests: 10000, failed: 1, class: timeout}}, want: Pass,
-			reason: "availability 99.99 % (99.96-99.998), 1 of 10,000 requests failed, wanted >= 99.9 %"},
+		{
+			name: "availability", thresholds: []string{"availability >= 99.9%"}, lots: []lot{{requests: 10000, failed: 1, class: timeout}}, want: Pass,
+			reason: "availability 99.99 % (99.96-99.998), 1 of 10,000 requests failed, wanted >= 99.9 %",
+		},
 		{name: "availability broken", thresholds: []string{"availability >= 99.9%"}, lots: []lot{{requests: 10000, failed: 20, class: timeout}}, want: Fail},
-		{name: "checks", thresholds: []string{"checks > 99%"}, lots: []lot{{requests: 1000, failed: 40, class: metric.Class{Outcome: metric.Check}}}, want: Fail,
-			reason: "40 of 1,000 answers did not hold"},
+		{
+			name: "checks", thresholds: []string{"checks > 99%"}, lots: []lot{{requests: 1000, failed: 40, class: metric.Class{Outcome: metric.Check}}}, want: Fail,
+			reason: "40 of 1,000 answers did not hold",
+		},
 		{name: "checks do not count other failures", thresholds: []string{"checks > 99%"}, lots: []lot{{requests: 1000, failed: 400, class: timeout}}, want: Pass},
 
-		{name: "every request failed", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 1, failed: 1, class: status503}}, want: Fail,
-			reason: "every request failed: 1, all status_503"},
+		{
+			name: "every request failed", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 1, failed: 1, class: status503}}, want: Fail,
+			reason: "every request failed: 1, all status_503",
+		},
 		{name: "every request failed, by other figures", thresholds: []string{"error_rate < 50%", "p50 < 1s", "mean < 1s", "max < 1s", "min < 1s"}, lots: []lot{{requests: 2, failed: 2, class: timeout}}, want: Fail},
 
 		{name: "throughput", thresholds: []string{"throughput >= 30/s"}, lots: []lot{{requests: 2000}}, want: Pass, reason: "throughput 33.3/s (33.3-33.4), wanted >= 30/s"},
 		{name: "throughput missed", thresholds: []string{"throughput >= 40/s"}, lots: []lot{{requests: 2000}}, want: Fail},
-		{name: "throughput undecided", thresholds: []string{"throughput >= 30/s"}, lots: []lot{{requests: 2000}}, want: Inconclusive,
+		{
+			name: "throughput undecided", thresholds: []string{"throughput >= 30/s"}, lots: []lot{{requests: 2000}}, want: Inconclusive,
 			change: func(e *Evidence) {
 				for i := range e.Total.Blocks {
 					e.Total.Blocks[i].Requests += int64(i%2*130 - 65)
 				}
 			},
-			reason: "throughput 33.3/s (26.3-40.4), wanted >= 30/s; not proven: a run about 3m30s longer would decide, if the figure stays"},
-		{name: "throughput of an endpoint", thresholds: []string{"throughput{GET /a} >= 30/s"}, lots: []lot{{name: "GET /a", requests: 2000, failed: 100, class: timeout}, {name: "GET /b", requests: 2000}}, want: Pass,
-			reason: "GET /a: throughput 31.7/s (31.6-31.7), wanted >= 30/s; not shown to break it"},
-		{name: "throughput with a short last block", thresholds: []string{"throughput >= 30/s"}, lots: []lot{{requests: 2000}}, want: Pass,
+			reason: "throughput 33.3/s (26.3-40.4), wanted >= 30/s; not proven: a run about 3m30s longer would decide, if the figure stays",
+		},
+		{
+			name: "throughput of an endpoint", thresholds: []string{"throughput{GET /a} >= 30/s"}, lots: []lot{{name: "GET /a", requests: 2000, failed: 100, class: timeout}, {name: "GET /b", requests: 2000}}, want: Pass,
+			reason: "GET /a: throughput 31.7/s (31.6-31.7), wanted >= 30/s; not shown to break it",
+		},
+		{
+			name: "throughput with a short last block", thresholds: []string{"throughput >= 30/s"}, lots: []lot{{requests: 2000}}, want: Pass,
 			change: func(e *Evidence) {
 				for i := range e.Total.Blocks {
 					e.Total.Blocks[i].Length = 5 * time.Second
 				}
 				e.Total.Blocks = append(e.Total.Blocks, Block{Length: time.Second, Requests: 33})
-			}, reason: "throughput 33.3/s (33.3-33.4), wanted >= 30/s"},
-		{name: "throughput at the open model's own rate", thresholds: []string{"throughput >= 33.3/s"}, lots: []lot{{requests: 2000}}, want: Pass,
-			change: func(e *Evidence) { e.Model = metric.Open }},
+			}, reason: "throughput 33.3/s (33.3-33.4), wanted >= 30/s",
+		},
+		{
+			name: "throughput at the open model's own rate", thresholds: []string{"throughput >= 33.3/s"}, lots: []lot{{requests: 2000}}, want: Pass,
+			change: func(e *Evidence) { e.Model = metric.Open },
+		},
 		{name: "attempts", thresholds: []string{"attempts >= 30/s"}, lots: []lot{{requests: 2000, failed: 2000, class: timeout}}, want: Pass},
 		{name: "mean", thresholds: []string{"mean < 200ms"}, lots: []lot{{requests: 2000}}, want: Pass, reason: "mean 100 ms (100-100), limit 200 ms"},
 		{name: "max", thresholds: []string{"max < 500ms"}, lots: []lot{{requests: 2000, over: 1}}, want: Fail, reason: "max 900 ms, limit 500 ms"},
 		{name: "min", thresholds: []string{"min < 50ms"}, lots: []lot{{requests: 2000}}, want: Fail},
 		{name: "count", thresholds: []string{"count >= 2000"}, lots: []lot{{requests: 2000}}, want: Pass, reason: "requests 2,000, wanted >= 2,000"},
-		{name: "dropped", thresholds: []string{"dropped == 0"}, lots: []lot{{requests: 2000}}, want: Fail,
-			change: func(e *Evidence) { e.Model, e.Dropped = metric.Open, 3 }, reason: "dropped iterations 3, wanted 0"},
-		{name: "pace", thresholds: []string{"pace >= 0.9"}, lots: []lot{{requests: 2000}}, want: Fail,
-			change: func(e *Evidence) { e.Nominal = 4000 }, reason: "pace 50 %, wanted >= 90 %"},
-		{name: "no pace", thresholds: []string{"pace >= 0.9"}, lots: []lot{{requests: 2000}}, want: Inconclusive,
-			change: func(e *Evidence) { e.Nominal = 0 }, reason: "no data: no pace is set"},
+		{
+			name: "dropped", thresholds: []string{"dropped == 0"}, lots: []lot{{requests: 2000}}, want: Fail,
+			change: func(e *Evidence) { e.Model, e.Dropped = metric.Open, 3 }, reason: "dropped iterations 3, wanted 0",
+		},
+		{
+			name: "pace", thresholds: []string{"pace >= 0.9"}, lots: []lot{{requests: 2000}}, want: Fail,
+			change: func(e *Evidence) { e.Nominal = 4000 }, reason: "pace 50 %, wanted >= 90 %",
+		},
+		{
+			name: "no pace", thresholds: []string{"pace >= 0.9"}, lots: []lot{{requests: 2000}}, want: Inconclusive,
+			change: func(e *Evidence) { e.Nominal = 0 }, reason: "no data: no pace is set",
+		},
 
-		{name: "endpoints not shown to break", thresholds: []string{"error_rate < 1%", "error_rate{*} < 1%"},
+		{
+			name: "endpoints not shown to break", thresholds: []string{"error_rate < 1%", "error_rate{*} < 1%"},
 			lots: []lot{{name: "GET /a", requests: 9000, failed: 10, class: timeout}, {name: "GET /b", requests: 600, failed: 9, class: timeout}, {name: "GET /c", requests: 40}, {name: "GET /d", requests: 3}},
-			want: Pass, each: []Verdict{Pass, Pass, Pass, None, None}},
-		{name: "one endpoint broken", thresholds: []string{"error_rate < 1%", "error_rate{*} < 1%"},
+			want: Pass, each: []Verdict{Pass, Pass, Pass, None, None},
+		},
+		{
+			name: "one endpoint broken", thresholds: []string{"error_rate < 1%", "error_rate{*} < 1%"},
 			lots: []lot{{name: "GET /a", requests: 90000}, {name: "GET /b", requests: 600, failed: 60, class: timeout}, {name: "GET /c", requests: 4, failed: 4, class: timeout}},
-			want: Fail, each: []Verdict{Pass, Pass, Fail, Fail}, reason: "GET /b: error rate 10 % (8.16-12.2), 60 of 600 requests failed, limit 1 %"},
-		{name: "one failure of few is no broken endpoint", thresholds: []string{"error_rate < 1%", "error_rate{*} < 1%"},
+			want: Fail, each: []Verdict{Pass, Pass, Fail, Fail}, reason: "GET /b: error rate 10 % (8.16-12.2), 60 of 600 requests failed, limit 1 %",
+		},
+		{
+			name: "one failure of few is no broken endpoint", thresholds: []string{"error_rate < 1%", "error_rate{*} < 1%"},
 			lots: []lot{{name: "GET /a", requests: 90000}, {name: "GET /b", requests: 4, failed: 1, class: timeout}},
-			want: Pass, each: []Verdict{Pass, Pass, None}},
-		{name: "scope", thresholds: []string{"p95{GET /b} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000, over: 900}, {name: "GET /b", requests: 1000}},
-			want: Pass, reason: "GET /b: p95 100 ms (100-100), 0 % of 1,000 requests over 500 ms, limit 5 %; not shown to break it"},
+			want: Pass, each: []Verdict{Pass, Pass, None},
+		},
+		{
+			name: "scope", thresholds: []string{"p95{GET /b} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000, over: 900}, {name: "GET /b", requests: 1000}},
+			want: Pass, reason: "GET /b: p95 100 ms (100-100), 0 % of 1,000 requests over 500 ms, limit 5 %; not shown to break it",
+		},
 		{name: "scope undecided is not broken", thresholds: []string{"p95{GET /b} < 500ms"}, lots: []lot{{name: "GET /b", requests: 1000, over: 52}}, want: Pass},
-		{name: "scope together", thresholds: []string{"p95{GET /*} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000, over: 200}, {name: "GET /b", requests: 1000}},
-			want: Fail, each: []Verdict{Fail}, reason: "GET /*: p95 900 ms"},
-		{name: "scope each", thresholds: []string{"p95{each GET /*} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000, over: 200}, {name: "GET /b", requests: 1000}},
-			want: Fail, each: []Verdict{Fail, Pass}},
-		{name: "scope of nothing", thresholds: []string{"p95{GET /x} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000}},
-			want: Inconclusive, each: []Verdict{None}, reason: "no threshold could be judged: no endpoint matches {GET /x}"},
-		{name: "scope of nothing beside others", thresholds: []string{"p95{GET /x} < 500ms", "p95 < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000}},
-			want: Pass, each: []Verdict{None, Pass}},
+		{
+			name: "scope together", thresholds: []string{"p95{GET /*} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000, over: 200}, {name: "GET /b", requests: 1000}},
+			want: Fail, each: []Verdict{Fail}, reason: "GET /*: p95 900 ms",
+		},
+		{
+			name: "scope each", thresholds: []string{"p95{each GET /*} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000, over: 200}, {name: "GET /b", requests: 1000}},
+			want: Fail, each: []Verdict{Fail, Pass},
+		},
+		{
+			name: "scope of nothing", thresholds: []string{"p95{GET /x} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000}},
+			want: Inconclusive, each: []Verdict{None}, reason: "no threshold could be judged: no endpoint matches {GET /x}",
+		},
+		{
+			name: "scope of nothing beside others", thresholds: []string{"p95{GET /x} < 500ms", "p95 < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000}},
+			want: Pass, each: []Verdict{None, Pass},
+		},
 		{name: "count of an endpoint never asked", thresholds: []string{"count{GET /a} >= 1"}, lots: []lot{{name: "GET /a"}, {name: "GET /b", requests: 1000}}, want: Fail},
 		{name: "partial", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 1000}}, want: Pass, change: func(e *Evidence) { e.Complete = false }},
 	}

@@ -71,8 +71,28 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 
 // counts are the samples that the intervals are tested on.
 var counts = []struct{ k, n int64 }{
-	{0, 1}, {1, 1}, {0, 20}, {1, 29}, {15, 148}, {81, 263}, {5, 10}, {9, 10}, {20, 20}, {3, 1000}, {10, 431}, {40, 800},
-	{0, 59}, {0, 299}, {1, 473}, {2, 300}, {997, 1000}, {60, 2000}, {7, 7}, {1, 2}, {299, 300}, {123, 456},
+	{0, 1},
+	{1, 1},
+	{0, 20},
+	{1, 29},
+	{15, 148},
+	{81, 263},
+	{5, 10},
+	{9, 10},
+	{20, 20},
+	{3, 1000},
+	{10, 431},
+	{40, 800},
+	{0, 59},
+	{0, 299},
+	{1, 473},
+	{2, 300},
+	{997, 1000},
+	{60, 2000},
+	{7, 7},
+	{1, 2},
+	{299, 300},
+	{123, 456},
 }
 
 func TestClopperPearson(t *testing.T) {
@@ -277,8 +297,19 @@ func checkRanks(t *testing.T, what string, low, high, n float64, interval func(k
 // the largest of n values bounds the q-quantile from n = 59 and 299 on.
 func TestOrderRanksPublished(t *testing.T) {
 	for _, tt := range []struct{ q, n, high float64 }{
-		{.95, 58, 59}, {.95, 59, 59}, {.95, 92, 92}, {.95, 93, 92}, {.95, 123, 122}, {.95, 124, 122},
-		{.99, 298, 299}, {.99, 299, 299}, {.99, 472, 472}, {.99, 473, 472}, {.9, 29, 29}, {.9, 45, 45}, {.9, 46, 45},
+		{.95, 58, 59},
+		{.95, 59, 59},
+		{.95, 92, 92},
+		{.95, 93, 92},
+		{.95, 123, 122},
+		{.95, 124, 122},
+		{.99, 298, 299},
+		{.99, 299, 299},
+		{.99, 472, 472},
+		{.99, 473, 472},
+		{.9, 29, 29},
+		{.9, 45, 45},
+		{.9, 46, 45},
 	} {
 		if _, high := OrderRanks(tt.q, tt.n, alpha); high != tt.high {
 			t.Errorf("q %v, n %v: rank %v, want %v", tt.q, tt.n, high, tt.high)
@@ -289,8 +320,14 @@ func TestOrderRanksPublished(t *testing.T) {
 func TestStudent(t *testing.T) {
 	// Published in every table of Student's distribution.
 	for _, v := range []struct{ p, freedom, want float64 }{
-		{.95, 1, 6.313751514675}, {.95, 2, 2.919985580354}, {.95, 4, 2.131846786327}, {.95, 9, 1.833112932653},
-		{.95, 19, 1.729132811521}, {.95, 59, 1.671093032}, {.975, 4, 2.776445105198}, {.975, 10, 2.228138851965},
+		{.95, 1, 6.313751514675},
+		{.95, 2, 2.919985580354},
+		{.95, 4, 2.131846786327},
+		{.95, 9, 1.833112932653},
+		{.95, 19, 1.729132811521},
+		{.95, 59, 1.671093032},
+		{.975, 4, 2.776445105198},
+		{.975, 10, 2.228138851965},
 	} {
 		near(t, fmt.Sprintf("t %v of %v", v.p, v.freedom), tQuantile(v.p, v.freedom), v.want, 1e-8)
 	}

@@ -75,7 +75,7 @@ func (p *progress) observe(s *metric.Snapshot) error {
 		return nil
 	}
 	length := (p.elapsed - p.last).Seconds()
-	if length <= 0 || (s.Final && p.n == 0) {
+	if length < .5 { // the drain's last answers: too short for a rate
 		return nil
 	}
 	var b strings.Builder

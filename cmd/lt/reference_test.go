@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -40,6 +41,8 @@ type parentSays struct {
 }
 
 func referenceParent(how string) {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt) // it may be ignored where the tests run in the background
 	ref, err := startReference(context.Background(), os.Stderr, "")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -48,9 +51,13 @@ func referenceParent(how string) {
 	if err := json.NewEncoder(os.Stdout).Encode(parentSays{ref.URL, ref.Key, ref.PIDs()}); err != nil {
 		os.Exit(1)
 	}
-	if how == "panic" {
+	switch how {
+	case "panic":
 		_, _ = bufio.NewReader(os.Stdin).ReadByte()
 		panic("boom")
+	case "interrupt":
+		<-interrupts
+		os.Exit(exitInterrupted)
 	}
 	select {}
 }
@@ -63,6 +70,17 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("not after a minute: %s", what)
 		}
 	}
+}
+
+// waitFor is cmd.Wait, for a minute at most.
+func waitFor(t *testing.T, cmd *exec.Cmd) error {
+	t.Helper()
+	late := time.AfterFunc(time.Minute, func() {
+		t.Errorf("process %d did not end within a minute", cmd.Process.Pid)
+		_ = cmd.Process.Kill()
+	})
+	defer late.Stop()
+	return cmd.Wait()
 }
 
 // running says whether a process runs; one that has ended and that nobody has waited for does not.
@@ -223,7 +241,7 @@ func TestReferenceDiesWithItsParent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if cmd.Wait() == nil {
+			if waitFor(t, cmd) == nil {
 				t.Error("the parent ended well")
 			}
 			wantGone(t, says.PIDs, temp)

@@ -132,6 +132,9 @@ func serveGateway(env *environ, addr, upstream string) error {
 }
 
 func serveDatalayer(env *environ, addr, db string) error {
+	if err := datalayer.CheckDB(db); err != nil {
+		return usageErrorf("--db: %w", err)
+	}
 	ln, err := listenOn(addr, "--addr")
 	if err != nil {
 		return err
@@ -150,6 +153,11 @@ func serveDatalayer(env *environ, addr, db string) error {
 }
 
 func serveAll(env *environ, addr, datalayerAddr, db string) (err error) {
+	if db != "" {
+		if err := datalayer.CheckDB(db); err != nil {
+			return usageErrorf("--db: %w", err)
+		}
+	}
 	front, err := listenOn(addr, "--addr")
 	if err != nil {
 		return err

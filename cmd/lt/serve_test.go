@@ -50,7 +50,7 @@ func startServe(t *testing.T, last string, env []string, args ...string) *server
 			return s
 		}
 	}
-	_ = s.Wait()
+	_ = waitFor(t, s.Cmd)
 	t.Fatalf("lt serve %v ended: %s%s", args, s.out, &s.stderr)
 	return nil
 }
@@ -94,7 +94,7 @@ func TestServeAll(t *testing.T) {
 	if err := s.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Wait(); err != nil {
+	if err := waitFor(t, s.Cmd); err != nil {
 		t.Errorf("Ctrl-C: %v %s", err, &s.stderr)
 	}
 	if left := entries(t, temp); len(left) > 0 {
@@ -137,7 +137,7 @@ func TestServeSecondSignal(t *testing.T) {
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Wait(); err != nil {
+	if err := waitFor(t, s.Cmd); err != nil {
 		t.Errorf("second signal: %v %s", err, &s.stderr)
 	}
 	if took := time.Since(begin); took > 8*time.Second { // the drain has ten
@@ -161,7 +161,7 @@ func TestServeHalves(t *testing.T) {
 		if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Wait(); err != nil {
+		if err := waitFor(t, s.Cmd); err != nil {
 			t.Errorf("%v %s", err, &s.stderr)
 		}
 		if text := s.out + s.stderr.String(); strings.Contains(text, "canary") {
@@ -188,10 +188,10 @@ func TestServeMistakes(t *testing.T) {
 		{"gateway --addr 127.0.0.1:0 --upstream ftp://x", "LT_UPSTREAM_KEY", exitUsage, "such as http://127.0.0.1:8001"},
 		{"gateway --addr 0.0.0.0:0", "LT_UPSTREAM_KEY", exitUsage, "set LT_API_KEY to a key of your own"},
 		{"datalayer --addr nonsense", "", exitUsage, "write HOST:PORT"},
-		{"datalayer --addr 127.0.0.1:0 --db mysql:x", "", exitError, "sqlite:PATH"},
+		{"datalayer --addr 127.0.0.1:0 --db mysql:x", "", exitUsage, "sqlite:PATH"},
+		{"all --db lt.db", "", exitUsage, "sqlite:PATH"},
 		{"all --db sqlite:" + filepath.Join(t.TempDir(), "no", "lt.db") + " --addr 127.0.0.1:0 --datalayer-addr 127.0.0.1:0", "", exitError, "--db sqlite:PATH"},
 		{"all --addr " + busy.Addr().String(), "", exitError, "takes a free port"},
-		{"datalayer --lifeline", "", exitError, "no configuration came"},
 	} {
 		var out, stderr bytes.Buffer
 		code := execute(append([]string{"serve"}, strings.Fields(c.args)...), &environ{
@@ -206,5 +206,32 @@ func TestServeMistakes(t *testing.T) {
 		if code != c.code || !strings.Contains(stderr.String(), c.says) {
 			t.Errorf("lt serve %s: exit %d, want %d, with %q:\n%s", c.args, code, c.code, c.says, &stderr)
 		}
+	}
+}
+
+func TestLifelineMistakes(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp := ownTemp(t)
+	for stdin, says := range map[string]string{
+		"":                                       "no configuration came",
+		"{}":                                     "no configuration came", // the line has no end: its writer died
+		"{\n":                                    "configuration",
+		"{\"adress\":\"x\"}\n":                   "adress",
+		"{\"addr\":\"127.0.0.1:0\"}\n":           "Key is empty",
+		"{\"addr\":\"nowhere\",\"key\":\"k\"}\n": "nowhere",
+	} {
+		// In a process of its own, for it turns signals off.
+		cmd := exec.Command(exe, "serve", "datalayer", "--lifeline")
+		cmd.Stdin = strings.NewReader(stdin)
+		out, err := cmd.CombinedOutput()
+		if err == nil || cmd.ProcessState.ExitCode() != exitError || !strings.Contains(string(out), says) {
+			t.Errorf("%q: %v, want it to say %q: %s", stdin, err, says, out)
+		}
+	}
+	if left := entries(t, temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

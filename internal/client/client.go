@@ -53,6 +53,7 @@ type Client struct {
 	port uint16
 
 	resolver  *net.Resolver
+	portable  bool                       // tests: the wire of systems that have no plainWire
 	addrs     atomic.Pointer[[]*address] // nil until resolved
 	turn      atomic.Uint32              // whose turn it is among addrs
 	resolving chan struct{}              // holds a token while somebody resolves

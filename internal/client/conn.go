@@ -87,7 +87,7 @@ func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *me
 			s.End = c.client.now()
 		}
 		s.Status = c.answer.status
-		keep := c.answer.reusable()
+		keep := c.answer.reusable() && s.BytesOut == int64(len(req.Wire))
 		c.answer.hand(resp)
 		switch {
 		case s.End > c.limit:

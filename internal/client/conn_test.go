@@ -148,7 +148,7 @@ func TestEarlyAnswer(t *testing.T) {
 		c.fin() // with much unread: a reset
 	})
 	c := newConn(t, p.url(), nil)
-	_, s := do(t.Context(), c, request(t, "POST", make([]byte, 64<<20)))
+	_, s := do(t.Context(), c, request(t, "POST", make([]byte, 16<<20)))
 	// The reset may overtake the answer in the client's kernel.
 	if s.Outcome != metric.Reset && (s.Outcome != metric.Status || s.Status != 413) {
 		t.Errorf("%+v", s)
@@ -265,7 +265,7 @@ func TestAborted(t *testing.T) {
 	}{
 		"headers": {hung.url(), get(t), metric.PhaseHeaders},
 		"body":    {slow.url(), get(t), metric.PhaseBody},
-		"write":   {deaf.url(), request(t, "POST", make([]byte, 64<<20)), metric.PhaseWrite},
+		"write":   {deaf.url(), request(t, "POST", make([]byte, 16<<20)), metric.PhaseWrite},
 		"dial":    {blackhole(t), get(t), metric.PhaseDial},
 		"before":  {answering.url(), get(t), metric.PhaseNone},
 	} {
@@ -382,6 +382,7 @@ func TestNoLostWakeup(t *testing.T) {
 			if n := odd.Load(); n > 0 {
 				t.Errorf("%d exchanges failed in another way than they had to", n)
 			}
+			t.Logf("%d of %d exchanges took more than %v", looks.Load(), requests, lookEvery/2)
 			if n := looks.Load(); n > users {
 				t.Errorf("%d of %d exchanges took more than %v", n, requests, lookEvery/2)
 			}

@@ -21,8 +21,10 @@ type streamWire struct {
 func (w *streamWire) start(p []byte, probe bool) (buf *[]byte, n, sent int, err error) {
 	// A write deadline must not come early, since a TLS connection does not
 	// survive it. So it is armed beyond the limit, by at most a twentieth.
-	if now := w.c.client.now(); w.writeArmed < w.c.limit {
-		w.writeArmed = w.c.limit + (w.c.limit-now)/20
+	limit := w.c.limit
+	latest := limit + (limit-w.c.client.now())/20
+	if w.writeArmed < limit || w.writeArmed > latest {
+		w.writeArmed = latest
 		_ = w.nc.SetWriteDeadline(w.c.client.wall(w.writeArmed))
 		if w.c.watch != nil && w.c.watch.fired.Load() {
 			return nil, 0, 0, errAborted

@@ -48,7 +48,7 @@ const (
 
 func newWire(c *Conn, nc net.Conn) wire {
 	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
+	if !ok || c.client.portable {
 		return &streamWire{c: c, nc: nc}
 	}
 	raw, err := tcp.SyscallConn()
@@ -96,7 +96,7 @@ func (w *plainWire) poll(fd uintptr) bool {
 			w.fail(errStale)
 			return true
 		}
-		n, err := retry(syscall.Write, fd, w.p)
+		n, err := writeSocket(fd, w.p)
 		switch {
 		case err == syscall.EAGAIN:
 			w.stage = sendingSlowly
@@ -117,7 +117,7 @@ func (w *plainWire) poll(fd uintptr) bool {
 		return false
 	}
 	buf := getBuffer(1)
-	n, err := retry(syscall.Read, fd, *buf)
+	n, err := readSocket(fd, *buf)
 	if err == nil && n > 0 {
 		w.buf, w.n, w.stage = buf, n, received
 		return true
@@ -140,7 +140,7 @@ func (w *plainWire) fail(err error) { w.n, w.err, w.stage = 0, err, received }
 // missed.
 func (w *plainWire) alive(fd uintptr) bool {
 	var b [1]byte
-	_, err := retry(syscall.Read, fd, b[:])
+	_, err := readSocket(fd, b[:])
 	return err == syscall.EAGAIN
 }
 
@@ -165,16 +165,6 @@ func (w *plainWire) read(p []byte) (n int, err error) {
 		}
 		if err = w.c.extend(err); err != nil {
 			return 0, err
-		}
-	}
-}
-
-// retry is call, again when a signal interrupted it.
-func retry(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
-	for {
-		n, err := call(int(fd), p)
-		if err != syscall.EINTR {
-			return n, err
 		}
 	}
 }

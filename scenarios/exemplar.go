@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tidwall/gjson"
 
+	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
@@ -53,11 +55,6 @@ func (sc *Script) redacted(text []byte) string {
 	return strings.ToValidUTF8(string(text), "\ufffd")
 }
 
-// The headers whose values are credentials, whatever they hold.
-var secretHeaders = []string{
-	"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token",
-}
-
 // head is a request's or answer's head, redacted, its lines separated by \n.
 func (sc *Script) head(head []byte) string {
 	var out []byte
@@ -65,7 +62,7 @@ func (sc *Script) head(head []byte) string {
 		line = bytes.TrimRight(line, "\r\n")
 		if name, _, ok := bytes.Cut(line, []byte(":")); ok {
 			n := strings.ToLower(string(name))
-			if slices.Contains(secretHeaders, n) || n == strings.ToLower(sc.credentialHeader) {
+			if client.SecretHeader(n) || n == strings.ToLower(sc.credentialHeader) {
 				line = append(name[:len(name):len(name)], ": ***"...)
 			}
 		}
@@ -107,7 +104,18 @@ func (u *session) message(r *request) string {
 			m = u.resp.Err.Error()
 		}
 	}
-	return shorten(u.script.redactor.RedactString(m), 500)
+	return shorten(printable(u.script.redactor.RedactString(m)), 500)
+}
+
+// printable is s without control characters: what a target says must not write to
+// the terminal as it pleases.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // statusLine is "422 Unprocessable Entity".

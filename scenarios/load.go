@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -25,12 +26,11 @@ func (l *LoadSpec) Profile() (load.Profile, error) {
 	switch {
 	case len(l.Stages) > 0:
 		p = load.Profile{Model: metric.Closed, Staged: true, GracefulStop: load.DefaultGracefulStop, Stages: expand(l.Stages)}
-	case l.Rate > 0 && l.Duration > 0:
-		users := l.MaxUsers
-		if users == 0 {
-			users = defaultMaxUsers
+		if l.Open {
+			p.Model, p.MaxUsers = metric.Open, cmp.Or(l.MaxUsers, defaultMaxUsers)
 		}
-		p = load.Rate(l.Rate, l.Duration, users)
+	case l.Rate > 0 && l.Duration > 0:
+		p = load.Rate(l.Rate, l.Duration, cmp.Or(l.MaxUsers, defaultMaxUsers))
 	case l.Users > 0 && l.Duration > 0:
 		spawn := l.SpawnRate
 		if spawn == 0 {

@@ -135,7 +135,7 @@ func (c *Collector) perSecond(n int64) *float64 {
 func (c *Collector) totals() Totals {
 	t := Totals{
 		Requests: c.total.Requests, Failed: c.total.Failed, ErrorRate: errorRate(&c.total.Series),
-		Throughput: c.perSecond(c.total.Succeeded), Attempts: c.perSecond(c.total.Requests),
+		Throughput: c.perSecond(c.total.Succeeded), Attempts: c.perSecond(c.total.Attempted),
 		Iterations: c.iterations, Idle: c.idle, Dropped: c.dropped, Unsent: c.unsent,
 		Reconnects: c.total.reconnects, BytesOut: c.total.bytesOut, BytesIn: c.total.bytesIn,
 		Response: NewLatency(&c.total.Response), Service: NewLatency(&c.total.service), FailedLatency: NewLatency(&c.total.failed),
@@ -175,6 +175,17 @@ func (c *Collector) endpoint(i int, thresholds []verdict.Judged) EndpointResult 
 	return e
 }
 
+// HasMembers reports whether the scenario also addresses members of the
+// collection at path: then a POST to it creates one, and is no login or search.
+func (p *Plan) HasMembers(path string) bool {
+	for _, e := range p.Endpoints {
+		if rest, ok := strings.CutPrefix(e.Path, strings.TrimSuffix(path, "/")+"/"); ok && strings.ContainsAny(rest, "{$") {
+			return true
+		}
+	}
+	return false
+}
+
 // rows counts the successful requests that create and delete.
 func (c *Collector) rows() *Rows {
 	var r Rows
@@ -184,9 +195,11 @@ func (c *Collector) rows() *Rows {
 	for i := range c.each {
 		s := &c.each[i]
 		ok := s.Requests - s.Failed + s.Warmup.Requests - s.Warmup.Failed
-		switch c.plan.Endpoints[i].Method {
+		switch e := c.plan.Endpoints[i]; e.Method {
 		case "POST":
-			r.Created += ok
+			if c.plan.HasMembers(e.Path) {
+				r.Created += ok
+			}
 		case "DELETE":
 			r.Deleted += ok
 		}
@@ -241,17 +254,17 @@ func (c *Collector) generatorResult(j *verdict.Judgement) Generator {
 // nothing was sent.
 func (c *Collector) timeline() []Point { return slices.Clone(c.points) }
 
-// Load is the plan's load in words: "500 users at 50/s, 15m0s".
+// Load is the plan's load in words: "500 users, started at 50/s, 15m".
 func (p *Plan) Load() string {
 	d := p.Profile.Duration()
 	if p.Profile.Model == metric.Open {
 		if !p.Profile.Staged {
-			return fmt.Sprintf("open model, %s iterations/s, %s, at most %d users", number(p.Profile.Peak()), brief(d), p.Profile.MaxUsers)
+			return fmt.Sprintf("%s iterations/s, %s, at most %d users", number(p.Profile.Peak()), brief(d), p.Profile.MaxUsers)
 		}
-		return fmt.Sprintf("open model, stages %s of iterations/s, at most %d users", stages(p), p.Profile.MaxUsers)
+		return fmt.Sprintf("stages %s of iterations/s, at most %d users", stages(p), p.Profile.MaxUsers)
 	}
 	if p.Profile.Staged {
-		return "closed model, stages " + stages(p) + " users"
+		return "stages " + stages(p) + " users"
 	}
 	first := p.Profile.Stages[0]
 	rate := "at once"

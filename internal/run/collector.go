@@ -175,6 +175,7 @@ func (s *series) add(e *IntervalEndpoint, period metric.Period) {
 	s.Requests += e.Requests
 	s.Failed += e.Failed
 	if period == metric.Measured {
+		s.Attempted += e.Requests
 		s.Succeeded += e.Requests - e.Failed
 	}
 	s.fresh.Requests += e.Requests

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,7 +105,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			// exits N command...: the command ends with exit code N.
+			// exits N command...: the command ends with exit code N, or one of N|M: 4 beside
+			// it where the machine may be too busy to measure a target.
 			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) < 2 {
 					ts.Fatalf("usage: exits N command [args]")
@@ -117,7 +119,7 @@ func TestScripts(t *testing.T) {
 						code = e.ExitCode()
 					}
 				}
-				if fmt.Sprint(code) != args[0] {
+				if !slices.Contains(strings.Split(args[0], "|"), fmt.Sprint(code)) {
 					ts.Fatalf("exit code %d, want %s", code, args[0])
 				}
 			},

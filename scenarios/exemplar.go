@@ -41,14 +41,21 @@ func (u *session) exemplar(r *request) metric.Exemplar {
 	}
 }
 
+// redactMargin is how much more than an exemplar holds is looked at, so that no
+// secret is cut in half: longer than any form of one.
+const redactMargin = 1 << 10
+
 // redacted is text without secrets and no longer than an exemplar may hold. It
 // is redacted before it is cut, for half a secret would not be found.
 func (sc *Script) redacted(text []byte) string {
-	const margin = 1 << 10
-	if len(text) > keptOfExemplar+margin {
-		text = text[:keptOfExemplar+margin]
+	cut := len(text) >= keptOfExemplar+redactMargin // perhaps inside a secret, by the client if not here
+	if cut {
+		text = text[:keptOfExemplar+redactMargin]
 	}
 	text = sc.redactor.Redact(text)
+	if cut {
+		text = text[:max(len(text)-redactMargin, 0)]
+	}
 	if len(text) > keptOfExemplar {
 		text = text[:keptOfExemplar]
 	}
@@ -57,6 +64,9 @@ func (sc *Script) redacted(text []byte) string {
 
 // head is a request's or answer's head, redacted, its lines separated by \n.
 func (sc *Script) head(head []byte) string {
+	if len(head) >= keptOfExemplar+redactMargin { // its last line is cut, perhaps inside a secret
+		head = head[:bytes.LastIndexByte(head, '\n')+1]
+	}
 	var out []byte
 	for line := range bytes.Lines(head) {
 		line = bytes.TrimRight(line, "\r\n")
@@ -79,7 +89,7 @@ func (u *session) message(r *request) string {
 	switch s.Outcome {
 	case metric.Status:
 		m = statusLine(s.Status)
-		if detail := problem(u.resp.Body); detail != "" {
+		if detail := problem([]byte(u.script.redacted(u.resp.Body))); detail != "" {
 			m += ": " + detail
 		}
 		switch {
@@ -90,7 +100,7 @@ func (u *session) message(r *request) string {
 		}
 	case metric.Check:
 		if c := u.failed.check; c != nil {
-			m = c.explain(u.answer(c), u.failed.err)
+			m = c.explain(u.answer(c), u.failed.err, u.script.redactor.RedactString)
 		}
 	case metric.Extract:
 		switch {

@@ -17,6 +17,7 @@ import (
 const (
 	defaultMaxUsers = 10_000
 	defaultRamp     = 10 * time.Second
+	maxRate         = 1e6 // iterations or users per second
 )
 
 // Profile is the load as the engine takes it, every default filled in: without a
@@ -100,6 +101,9 @@ func ParseRate(text string) (float64, error) {
 		}
 	}
 	f, err := strconv.ParseFloat(digits, 64)
+	if f > maxRate*scale {
+		return 0, fmt.Errorf("`%s` is more than lt paces: at most 1,000,000/s", shorten(text, 40))
+	}
 	if err != nil || !(f > 0) || math.IsInf(f, 0) {
 		return 0, fmt.Errorf("`%s` is no rate: write a number over 0, per second or as in `200/s` or `600/min`", shorten(text, 40))
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -91,8 +92,9 @@ func TestScripts(t *testing.T) {
 			return
 		}
 		// A hostile echo: the key must not get into a report this way either.
-		w.WriteHeader(418)
-		fmt.Fprintf(w, "your key is %s", key)
+		w.WriteHeader(http.StatusTeapot)
+		pad, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/pad/"))
+		fmt.Fprintf(w, "%*syour key is %s", pad, "", key)
 	})
 	dead := httptest.NewServer(nil)
 	dead.Close()

@@ -346,7 +346,13 @@ func (o *runOptions) parseThresholds(s *settings) {
 	if s.boolean("no-thresholds") {
 		o.thresholds = nil
 	}
-	o.thresholds = verdict.Merge(o.thresholds, parse(s.flag("threshold").values, "flag", "--threshold "))
+	given := parse(s.flag("threshold").values, "flag", "")
+	for i, t := range given {
+		if len(verdict.Merge(given[:i], []verdict.Threshold{t})) == i {
+			s.mistakes = append(s.mistakes, hintf(usageErrorf("--threshold %q: there is another one on the same metric", t.Expression), "a run has one limit for a metric and scope"))
+		}
+	}
+	o.thresholds = verdict.Merge(o.thresholds, given)
 }
 
 // tls is how connections are secured; nil: verified against the system's roots.

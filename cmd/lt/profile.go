@@ -77,6 +77,10 @@ func (o *runOptions) parseLoad(s *settings) {
 		s.mistakes = append(s.mistakes, hintf(usageErrorf("%s: %w", o.scenario.Name, err), "--users N or --rate N/s, and --duration 1m, give a load"))
 		return
 	}
+	if l.GracefulStop == nil {
+		// A request that the timeout still allows must not be cut off.
+		p.GracefulStop = max(p.GracefulStop, o.timeout+time.Second)
+	}
 	o.profile = p
 }
 

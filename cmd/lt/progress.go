@@ -26,6 +26,7 @@ type progress struct {
 	total   time.Duration
 	failed  int64
 	dropped int64
+	users   int // most since the last line
 	last    time.Duration
 	since   metric.Dist // of successful requests since the last line
 	n       int64       // requests since the last line
@@ -69,6 +70,7 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	t := s.Totals()
 	p.failed += t.Failed
 	p.dropped += s.Dropped
+	p.users = max(p.users, s.Users)
 	p.n += t.Requests
 	p.since.Merge(&t.Response)
 	p.elapsed = s.Offset + s.Length
@@ -80,7 +82,7 @@ func (p *progress) observe(s *metric.Snapshot) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d users  %.0f req/s", s.Users, float64(p.n)/length)
+	fmt.Fprintf(&b, "%d users  %.0f req/s", p.users, float64(p.n)/length)
 	if p.since.Count > 0 {
 		fmt.Fprintf(&b, "  p50 %s  p95 %s  p99 %s", millis(p.since.Quantile(.5)), millis(p.since.Quantile(.95)), millis(p.since.Quantile(.99)))
 	}
@@ -91,13 +93,13 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	if s.Period == metric.Warmup {
 		b.WriteString("  warm-up")
 	}
-	p.since, p.n, p.last = metric.Dist{}, 0, p.elapsed
+	p.since, p.n, p.users, p.last = metric.Dist{}, 0, 0, p.elapsed
 	if p.bars != nil {
 		p.text.Store(new(b.String()))
 		p.bar.SetCurrent(min(p.elapsed, p.total-time.Millisecond).Milliseconds()) // whole, the bar would end
 		return nil
 	}
-	_, err := fmt.Fprintf(p.w, "%6s of %s  %s\n", short(p.elapsed.Round(time.Second)), short(p.total), b.String())
+	_, err := fmt.Fprintf(p.w, "%6s of %s  %s\n", short(min(p.elapsed.Round(time.Second), p.total)), short(p.total), b.String())
 	return err
 }
 

@@ -93,6 +93,8 @@ func (r *runner) run(parent context.Context) error {
 				continue
 			}
 			cancel()
+			// Whatever holds lt up, a terminal that nobody reads perhaps: it ends now.
+			time.AfterFunc(interruptGrace, func() { os.Exit(int(r.signal.Load())) })
 		}
 	}()
 	// Until load runs, the first signal already ends everything.
@@ -178,6 +180,9 @@ func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
 	dir, err := run.Create(r.o.out, r.plan)
 	if err != nil {
 		return hintf(fmt.Errorf("make the run's directory: %w", err), "--out DIR says where results go")
+	}
+	if dir.LinkErr != nil {
+		fmt.Fprintf(r.env.Stderr, "lt: warning: %s\n", printable(dir.LinkErr.Error()))
 	}
 	journal, err := run.NewJournal(dir)
 	if err != nil {

@@ -32,6 +32,13 @@ func (c *Collector) Result() *Result {
 	for i := range c.each {
 		r.Endpoints = append(r.Endpoints, c.endpoint(i, j.Thresholds))
 	}
+	if n := c.total.aborted + c.total.abortedWarm; n > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%d requests were still under way when the run was stopped, and cut off: they count as failed, but are not judged", n))
+	}
+	if !c.final && r.Verdict == verdict.Pass {
+		r.Verdict = verdict.Inconclusive
+		r.Reasons = append([]string{fmt.Sprintf("the run was cut off after %s of %s; what was shown until then:", brief(c.end), brief(p.Profile.Duration()))}, r.Reasons...)
+	}
 	r.Rows = c.rows()
 	r.Failures = c.failureResults()
 	for _, e := range c.events {
@@ -87,7 +94,7 @@ func (c *Collector) interrupted() string {
 func (c *Collector) evidence() verdict.Evidence {
 	p := c.plan
 	ev := verdict.Evidence{
-		Total: c.total.Series, Model: p.Profile.Model, Think: p.Think.Mean > 0, Window: c.window,
+		Total: c.total.judged(), Model: p.Profile.Model, Think: p.Think.Mean > 0, Window: c.window,
 		Complete: c.final && c.interrupted() == "", Dropped: c.dropped, Unsent: c.unsent, Iterations: c.started,
 		Generator: verdict.Generator{
 			StartDelay: c.startDelay, Failed: c.generator, Attempted: c.attempted,
@@ -102,9 +109,19 @@ func (c *Collector) evidence() verdict.Evidence {
 		ev.Nominal = c.nominal / p.Think.Mean.Seconds()
 	}
 	for i := range c.each {
-		ev.Endpoints = append(ev.Endpoints, c.each[i].Series)
+		ev.Endpoints = append(ev.Endpoints, c.each[i].judged())
 	}
 	return ev
+}
+
+// judged is the series without what lt itself cut off.
+func (s *series) judged() verdict.Series {
+	j := s.Series
+	j.Requests -= s.aborted
+	j.Failed -= s.aborted
+	j.Warmup.Requests -= s.abortedWarm
+	j.Warmup.Failed -= s.abortedWarm
+	return j
 }
 
 func (c *Collector) cpuMean() float64 {

@@ -19,8 +19,9 @@ import (
 
 // A Dir is the directory of a run that is under way.
 type Dir struct {
-	Path string
-	Plan *Plan
+	Path    string
+	Plan    *Plan
+	LinkErr error // why the link "latest" could not be moved; that fails no run
 }
 
 // Create makes the directory <out>/<scenario>-<UTC time>, which nobody had
@@ -48,23 +49,35 @@ func Create(out string, p *Plan) (*Dir, error) {
 	if err := d.WriteJSON(PlanFile, p); err != nil {
 		return nil, err
 	}
-	link(out, filepath.Base(d.Path))
+	d.LinkErr = link(out, filepath.Base(d.Path))
 	return d, nil
 }
 
 // link points <out>/latest at a run. Where there are no symbolic links, it is a
-// file that holds the name. It is a convenience: failing to make it fails no run.
-func link(out, name string) {
-	tmp := filepath.Join(out, fmt.Sprintf(".%s-%d", LatestLink, os.Getpid()))
-	os.Remove(tmp)
-	if err := os.Symlink(name, tmp); err != nil {
-		if err := os.WriteFile(tmp, []byte(name+"\n"), 0o666); err != nil {
-			return
+// file that holds the name. What somebody else put there stays.
+func link(out, name string) error {
+	path := filepath.Join(out, LatestLink)
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			_, err = os.Stat(filepath.Join(out, filepath.Base(strings.TrimSpace(string(b))), PlanFile))
+		}
+		if err != nil || info.Size() > 256 {
+			return fmt.Errorf("%s is no link of lt's, and stays as it is", path)
 		}
 	}
-	if err := os.Rename(tmp, filepath.Join(out, LatestLink)); err != nil {
-		os.Remove(tmp)
+	tmp := filepath.Join(out, fmt.Sprintf(".%s-%d", LatestLink, os.Getpid()))
+	os.Remove(tmp)
+	if os.Symlink(name, tmp) != nil {
+		if err := os.WriteFile(tmp, []byte(name+"\n"), 0o666); err != nil {
+			return err
+		}
 	}
+	if err := os.Rename(tmp, path); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return nil
 }
 
 // slug is name as a part of a file's name: a to z, digits, dot, dash and

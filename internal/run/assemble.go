@@ -45,13 +45,16 @@ func (c *Collector) Result() *Result {
 		r.Events = append(r.Events, Event{T: seconds(e.At), Kind: e.Kind, Note: e.Note})
 	}
 	for _, o := range c.outages {
-		if o.ToS-o.FromS < .9 {
-			continue
+		if o.ToS-o.FromS >= .9 {
+			r.Outages = append(r.Outages, o)
 		}
-		r.Outages = append(r.Outages, o)
-		if r.Verdict == verdict.Fail {
-			r.Reasons = append(r.Reasons, fmt.Sprintf("outage from %.0f s to %.0f s: %d of %d requests failed", o.FromS, o.ToS, o.Failed, o.Requests))
+	}
+	if r.Verdict == verdict.Fail { // an outage explains what follows it
+		var first []string
+		for _, o := range r.Outages {
+			first = append(first, fmt.Sprintf("outage from %.0f s to %.0f s: %d of %d requests failed", o.FromS, o.ToS, o.Failed, o.Requests))
 		}
+		r.Reasons = append(first, r.Reasons...)
 	}
 	r.sanitize()
 	return r

@@ -37,7 +37,7 @@ func newServeCmd(env *environ) *cobra.Command {
 		Use:   "serve gateway|datalayer|all",
 		Short: "Run the reference platform, or one half of it",
 		Long: `The reference platform is a small API gateway in front of a data layer that
-keeps agents, goals and tasks in SQLite. It is there to aim lt at.
+keeps its rows in SQLite or PostgreSQL. It is there to aim lt at.
 
 Keys come from LT_API_KEY (to call the gateway) and LT_UPSTREAM_KEY (the
 gateway's own, to call the data layer). One that is not set is made and shown.`,
@@ -88,7 +88,7 @@ func newServeDatalayerCmd(env *environ) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultDatalayer, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
-	cmd.Flags().StringVar(&db, "db", "sqlite:lt-datalayer.db", "database, `sqlite:PATH`")
+	cmd.Flags().StringVar(&db, "db", "sqlite:lt-datalayer.db", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
@@ -103,7 +103,7 @@ func newServeAllCmd(env *environ) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultGateway, "`HOST:PORT` of the gateway; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&datalayerAddr, "datalayer-addr", defaultDatalayer, "`HOST:PORT` of the data layer")
-	cmd.Flags().StringVar(&db, "db", "", "database, `sqlite:PATH` (default a throw-away file)")
+	cmd.Flags().StringVar(&db, "db", "", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME (default a throw-away file)")
 	faulty.add(cmd)
 	return cmd
 }
@@ -165,11 +165,11 @@ func serveDatalayer(env *environ, addr, db string, faulty faultFlags) error {
 	}
 	dl, err := datalayer.New(datalayer.Config{DB: db, Key: key, Log: logTo(env.Stderr, slog.LevelWarn)})
 	if err != nil {
-		return hintf(err, "--db sqlite:PATH says where the database is")
+		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}
 	fails.wrap(faults.Datalayer, dl)
 	fails.tell(env.Stdout)
-	fmt.Fprintf(env.Stdout, "data layer  %s\ndatabase    %s\nkey         %s\n", urlOf(ln), db, shown)
+	fmt.Fprintf(env.Stdout, "data layer  %s\ndatabase    %s\nkey         %s\n", urlOf(ln), datalayer.ShowDB(db), shown)
 	return serveUntilSignal(env, served{dl, ln})
 }
 
@@ -202,7 +202,7 @@ func serveAll(env *environ, addr, datalayerAddr, db string, faulty faultFlags) (
 	if upstreamKey == "" {
 		upstreamKey = newKey()
 	}
-	database := db
+	database := datalayer.ShowDB(db)
 	if db == "" {
 		scratch, err := datalayer.NewScratch()
 		if err != nil {
@@ -214,7 +214,7 @@ func serveAll(env *environ, addr, datalayerAddr, db string, faulty faultFlags) (
 	}
 	dl, err := datalayer.New(datalayer.Config{DB: db, Key: upstreamKey, Log: logTo(env.Stderr, slog.LevelWarn)})
 	if err != nil {
-		return hintf(err, "--db sqlite:PATH says where the database is")
+		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}
 	defer dl.Close()
 	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, Log: logTo(env.Stderr, slog.LevelWarn)}, urlOf(behind), key)

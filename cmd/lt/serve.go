@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -76,6 +77,7 @@ func newServeGatewayCmd(env *environ) *cobra.Command {
 
 func newServeDatalayerCmd(env *environ) *cobra.Command {
 	var addr, db string
+	var lameDuck time.Duration
 	var faulty faultFlags
 	var lifeline bool
 	cmd := &cobra.Command{
@@ -84,11 +86,12 @@ func newServeDatalayerCmd(env *environ) *cobra.Command {
 			if lifeline {
 				return serveLifeline(env, datalayerChild)
 			}
-			return serveDatalayer(env, addr, db, faulty)
+			return serveDatalayer(env, addr, db, lameDuck, faulty)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultDatalayer, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&db, "db", "sqlite:lt-datalayer.db", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+	cmd.Flags().DurationVar(&lameDuck, "lame-duck", 0, "how long to go on, not ready, when told to stop: `DURATION`")
 	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
@@ -145,7 +148,7 @@ func serveGateway(env *environ, addr, upstream string, faulty faultFlags) error 
 	return serveUntilSignal(env, served{gw, ln})
 }
 
-func serveDatalayer(env *environ, addr, db string, faulty faultFlags) error {
+func serveDatalayer(env *environ, addr, db string, lameDuck time.Duration, faulty faultFlags) error {
 	if err := datalayer.CheckDB(db); err != nil {
 		return usageErrorf("--db: %w", err)
 	}
@@ -163,7 +166,7 @@ func serveDatalayer(env *environ, addr, db string, faulty faultFlags) error {
 	if err != nil {
 		return err
 	}
-	dl, err := datalayer.New(datalayer.Config{DB: db, Key: key, Log: logTo(env.Stderr, slog.LevelWarn)})
+	dl, err := datalayer.New(datalayer.Config{DB: db, Key: key, LameDuck: lameDuck, Log: logTo(env.Stderr, slog.LevelWarn)})
 	if err != nil {
 		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}

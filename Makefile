@@ -14,6 +14,7 @@ build: ## build ./bin/lt
 # measure those.
 test: ## every test but the counted suites; under 5 minutes on 2 cores
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "SKIPPED SUITE: the browser tests need Chromium (apt-get install chromium)"
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "SKIPPED SUITE: the tests of PostgreSQL need it (apt-get install postgresql)"
 	$(GO) test $$($(GO) list ./... | grep -v /cmd/lt$$)
 	$(GO) test ./cmd/lt
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/verdict"
@@ -122,6 +123,10 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	}
 	if o.faults != "" && !o.reference {
 		s.mistakes = append(s.mistakes, hintf(usageErrorf("--faults %s: only the reference platform fails by order", o.faults), "add --reference"))
+	} else if o.faults != "" {
+		if _, err := loadFaults(o.faults, faults.Gateway, faults.Datalayer); err != nil {
+			s.mistakes = append(s.mistakes, err)
+		}
 	}
 	o.parseHeaders(s)
 	o.parseKey(s)

@@ -250,8 +250,8 @@ func (t *terminal) failures(r *run.Result) {
 		name := short(clean(f.Endpoint, maxName), max(12, t.o.Width-utf8.RuneCountInString(lead+tail)))
 		line := cut(lead+name+tail, t.o.Width)
 		t.line(t.paint("fail", strings.TrimSuffix(line, tail)), line[len(strings.TrimSuffix(line, tail)):])
-		if f.Exemplar != nil && f.Exemplar.Message != "" {
-			t.line(t.paint("dim", cut("           "+clean(f.Exemplar.Message, maxMessage), t.o.Width)))
+		if e := f.First(); e != nil && e.Message != "" {
+			t.line(t.paint("dim", cut("           "+clean(e.Message, maxMessage), t.o.Width)))
 		}
 	}
 	t.line()

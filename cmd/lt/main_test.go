@@ -112,6 +112,14 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("exit code %d, want %s", code, args[0])
 				}
 			},
+			// valid DIR...: the run's files keep their schemas.
+			"valid": func(ts *testscript.TestScript, _ bool, args []string) {
+				for _, dir := range args {
+					for _, mistake := range invalidFiles(ts.MkAbs(dir)) {
+						ts.Fatalf("%v", mistake)
+					}
+				}
+			},
 			// nowhere TEXT DIR: no file under DIR holds the text, in any case of its letters.
 			"nowhere": func(ts *testscript.TestScript, _ bool, args []string) {
 				files := 0

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/verdict"
+	"github.com/seed-42693903/lt/report"
 	"github.com/seed-42693903/lt/scenarios"
 )
 
@@ -88,9 +89,11 @@ func addRunFlags(s *settings) {
 	f.Bool("dry-run", false, "print the plan and stop")
 	s.text("confirm-target", "", "HOST", "allow more than 50 requests/s to this public host")
 	s.text("out", "", "DIR", "where results go (default "+defaultOut+")")
-	s.text("html", "", "PATH", "write the HTML report there too")
-	s.text("json", "", "PATH", "write result.json there too (- for stdout)")
-	s.text("markdown", "", "PATH", "write the Markdown summary there too (- for stdout)")
+	for _, r := range report.Formats() {
+		if r.File != "" {
+			s.text(r.Name, "", "PATH", "write "+r.File+" there too (- for stdout): "+r.About)
+		}
+	}
 	s.text("seed", "", "N", "seed of everything random (default: a new one, reported)")
 	f.BoolP("quiet", "q", false, "print no progress and no summary")
 	f.BoolP("verbose", "v", false, "print more of the summary")
@@ -106,7 +109,12 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 		faults: s.str("faults"), confirmed: s.str("confirm-target"), out: s.str("out"),
 		timeout: s.duration("timeout", client.DefaultTimeout), connectTimeout: s.duration("connect-timeout", client.DefaultConnectTimeout),
 		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), onInconclusive: s.str("on-inconclusive"),
-		copies: map[string]string{"html": s.str("html"), "json": s.str("json"), "markdown": s.str("markdown")},
+		copies: map[string]string{},
+	}
+	for _, f := range report.Formats() {
+		if f.File != "" {
+			o.copies[f.Name] = s.str(f.Name)
+		}
 	}
 	if o.out == "" {
 		o.out = defaultOut

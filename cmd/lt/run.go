@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -20,7 +18,6 @@ import (
 	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
-	"github.com/seed-42693903/lt/report"
 	"github.com/seed-42693903/lt/scenarios"
 )
 
@@ -227,36 +224,4 @@ func (r *runner) finish(dir *run.Dir, result *run.Result, runErr error) error {
 		return &cliError{code: code, err: err}
 	}
 	return &cliError{code: code}
-}
-
-// writeReports writes the run's files, result.json last, the copies that were
-// asked for, and the summary on stdout.
-func writeReports(env *environ, o *runOptions, dir *run.Dir, result *run.Result) (errs []error) {
-	add := func(err error) {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	opts := report.Options{Dir: dir.Path, Verbose: o.verbose}
-	for _, name := range []string{"html", "markdown", "json"} {
-		f, _ := report.ByName(name)
-		add(dir.Write(f.File, func(w io.Writer) error { return f.Render(w, result, opts) }))
-		if path := o.copies[name]; path != "" {
-			if path == "-" {
-				add(f.Render(env.Stdout, result, opts))
-				continue
-			}
-			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-				add(err)
-				continue
-			}
-			add(run.WriteFile(path, func(w io.Writer) error { return f.Render(w, result, opts) }))
-		}
-	}
-	if !o.quiet {
-		f, _ := report.ByName("terminal")
-		opts.Color, opts.Width = o.color(env)
-		add(f.Render(env.Stdout, result, opts))
-	}
-	return errs
 }

@@ -24,6 +24,9 @@ const (
 	ResultFile    = "result.json"
 	HTMLFile      = "report.html"
 	MarkdownFile  = "summary.md"
+	JUnitFile     = "junit.xml"
+	TimelineFile  = "timeline.csv"
+	FailuresFile  = "failures.json"
 	LatestLink    = "latest"
 )
 

@@ -38,6 +38,7 @@ type runOptions struct {
 	thresholds     []verdict.Threshold
 	headers        []client.Header
 	apiKey         string
+	inURL          []string // secrets in the query of a URL that is run, and in its body
 	redactor       *client.Redactor
 	insecure       bool
 	timeout        time.Duration
@@ -143,10 +144,10 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 			}
 		}
 	}
+	o.redact(s.env)
 	if err := errors.Join(s.mistakes...); err != nil {
 		return nil, err
 	}
-	o.redactor = client.NewRedactor(o.secrets()...)
 	o.command = o.repeat(s, what)
 	return o, nil
 }
@@ -165,29 +166,6 @@ func (o *runOptions) parseHeaders(s *settings) {
 		}
 		o.headers = append(o.headers, client.Header{Name: name, Value: value})
 	}
-}
-
-// secretHeaders are the headers whose values must stand in no output.
-var secretHeaders = map[string]bool{
-	"authorization": true, "proxy-authorization": true, "cookie": true,
-	"x-api-key": true, "api-key": true, "apikey": true, "x-auth-token": true, "x-access-token": true,
-}
-
-// secrets are all values that must stand in no output.
-func (o *runOptions) secrets() []string {
-	out := o.scenario.Secrets(o.lookup)
-	if o.apiKey != "" {
-		out = append(out, o.apiKey)
-	}
-	for _, h := range o.headers {
-		if secretHeaders[strings.ToLower(h.Name)] {
-			out = append(out, h.Value)
-			if _, token, ok := strings.Cut(h.Value, " "); ok {
-				out = append(out, strings.TrimSpace(token))
-			}
-		}
-	}
-	return out
 }
 
 // parseKey reads --api-key, or LT_API_KEY, which holds the key itself.
@@ -223,7 +201,7 @@ func (o *runOptions) parseKey(s *settings) {
 		}
 	default:
 		o.apiKey = v
-		fmt.Fprintln(s.env.Stderr, "lt: warning: a key on the command line can be read by every user of this machine; --api-key env:NAME and @FILE cannot")
+		s.env.warn("a key on the command line can be read by every user of this machine; --api-key env:NAME and @FILE cannot")
 	}
 	if err != nil {
 		s.mistake("--api-key: %w", err)
@@ -260,9 +238,12 @@ func (o *runOptions) parseScenario(s *settings, what string) {
 		if s.given("workload") {
 			s.mistake("--workload: a URL has no personas")
 		}
-		if u, err := url.Parse(what); err == nil && u.User != nil {
-			s.mistakes = append(s.mistakes, credentialsInURL())
-			return
+		if u, err := url.Parse(what); err == nil {
+			o.inURL = append(formSecrets(u.RawQuery), formSecrets(string(body))...)
+			if u.User != nil {
+				s.mistakes = append(s.mistakes, credentialsInURL())
+				return
+			}
 		}
 		o.scenario, err = scenarios.FromURL(what, method, nil, body)
 	} else {
@@ -324,14 +305,14 @@ func (o *runOptions) parseTarget(s *settings) {
 }
 
 // useReference aims the run at the platform that has been started for it.
-func (o *runOptions) useReference(ref *reference) error {
+func (o *runOptions) useReference(env *environ, ref *reference) error {
 	u, err := url.Parse(ref.URL)
 	if err != nil {
 		return err
 	}
 	o.target = u
 	o.apiKey = ref.Key
-	o.redactor = client.NewRedactor(o.secrets()...)
+	o.redact(env)
 	return nil
 }
 
@@ -386,7 +367,7 @@ func (o *runOptions) repeat(s *settings, what string) string {
 			switch {
 			case f.name == "api-key" && !strings.HasPrefix(v, "env:") && !strings.HasPrefix(v, "@"):
 				words = append(words, "--api-key", "env:LT_API_KEY")
-			case f.name == "header" && secretHeaders[strings.ToLower(strings.TrimSpace(strings.SplitN(v, ":", 2)[0]))]:
+			case f.name == "header" && secretHeader(strings.SplitN(v, ":", 2)[0]):
 				words = append(words, "-H", `"`+strings.SplitN(v, ":", 2)[0]+`: $LT_API_KEY"`)
 			case f.boolean:
 				words = append(words, "--"+f.name)

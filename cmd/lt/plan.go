@@ -2,13 +2,10 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"math"
-	"net"
-	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -188,40 +185,4 @@ func thousands(x float64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// publicRate is the rate in requests per second above which load on a public
-// address has to be confirmed.
-const publicRate = 50
-
-// safety refuses heavy load on an address that is not private unless it has been
-// confirmed: an accident must not become an attack.
-func (r *runner) safety(ctx context.Context) error {
-	host := r.o.target.Hostname()
-	for _, allowed := range append(r.o.scenario.AllowTargets, r.o.confirmed) {
-		if strings.EqualFold(allowed, host) {
-			return nil
-		}
-	}
-	_, all := r.expected()
-	if rate := all / r.plan.Profile.Duration().Seconds(); all > 0 && rate <= publicRate {
-		return nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil // preflight says it better
-	}
-	for _, a := range addrs {
-		if !private(a) {
-			return hintf(usageErrorf("%s is a public address (%s), and this run asks for more than %d requests/s of it", host, a.Unmap(), publicRate),
-				"if it is yours: --confirm-target %s, or allow_targets in the scenario", host)
-		}
-	}
-	return nil
-}
-
-// private reports whether an address belongs to this machine or a private net.
-func private(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
 }

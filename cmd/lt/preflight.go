@@ -41,7 +41,7 @@ func (r *runner) preflight(ctx context.Context) error {
 				}
 				continue
 			}
-			warning := fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message)
+			warning := r.o.redactor.RedactString(fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message))
 			result.Warnings = append(result.Warnings, warning)
 		}
 		if ctx.Err() != nil {

@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/signal"
 	"runtime"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,53 +61,23 @@ type runner struct {
 	plan      *run.Plan
 	reference *reference
 
-	signal atomic.Int32 // exit code of the first signal, or 0
+	signals *interrupts
+	guard   *guard
 }
 
 func (r *runner) run(parent context.Context) error {
-	if parent == nil {
-		parent = context.Background()
-	}
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	stop := make(chan struct{}) // closed by the first signal
-	go func() {
-		for sig := range signals {
-			code := exitInterrupted
-			if sig == syscall.SIGTERM {
-				code = exitTerminated
-			}
-			if r.signal.CompareAndSwap(0, int32(code)) {
-				close(stop)
-				continue
-			}
-			cancel()
-		}
-	}()
-	// Until load runs, the first signal already ends everything.
-	before, cancelBefore := context.WithCancel(ctx)
-	defer cancelBefore()
-	loading := make(chan struct{})
-	go func() {
-		select {
-		case <-stop:
-			cancelBefore()
-		case <-loading:
-		case <-ctx.Done():
-		}
-	}()
-
+	r.signals = listen(parent)
+	defer r.signals.end()
+	before, loading := r.signals.untilFirst()
+	defer loading()
 	if r.o.reference && !r.o.dryRun {
 		ref, err := startReference(before, r.env.Stderr, r.o.faults)
 		if err != nil {
-			return r.ended(err)
+			return r.signals.ended(err)
 		}
 		defer ref.Stop()
 		r.reference = ref
-		if err := r.o.useReference(ref); err != nil {
+		if err := r.o.useReference(r.env, ref); err != nil {
 			return err
 		}
 	}
@@ -123,30 +89,24 @@ func (r *runner) run(parent context.Context) error {
 		return nil
 	}
 	if err := r.safety(before); err != nil {
-		return r.ended(err)
+		return r.signals.ended(err)
 	}
 	if err := r.preflight(before); err != nil {
-		return r.ended(err)
+		return r.signals.ended(err)
 	}
-	close(loading)
-	return r.load(ctx, stop)
-}
-
-// ended is err, or, when a signal came before the load, the signal's exit.
-func (r *runner) ended(err error) error {
-	if code := r.signal.Load(); code != 0 {
-		return &cliError{code: int(code), err: errors.New("interrupted before the load began")}
-	}
-	return err
+	loading()
+	return r.load(func() (*run.Dir, error) { return run.Create(r.o.out, r.plan) })
 }
 
 // prepare makes the client, the script and the plan.
 func (r *runner) prepare() error {
 	o := r.o
 	r.clock = metric.NewClock()
+	r.guard = newGuard(r.env, o)
 	var err error
 	r.client, err = client.New(client.Options{
 		Target: o.target, Clock: r.clock, Timeout: o.timeout, ConnectTimeout: o.connectTimeout, TLS: o.tls(),
+		Allow: r.guard.allow, Lookup: r.env.Lookup,
 	})
 	if err != nil {
 		return usageErrorf("%w", err)
@@ -162,13 +122,14 @@ func (r *runner) prepare() error {
 	return err
 }
 
-// load runs the load and reports it.
-func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
+// load runs the load and reports it. create makes the run's directory.
+func (r *runner) load(create func() (*run.Dir, error)) error {
 	rows := r.script.Rows()
 	recorders := metric.NewRecorders(r.plan.Profile.Model, rows, runtime.GOMAXPROCS(0))
 	r.plan.StartedAt = time.Now().UTC()
 	r.plan.RunID = run.NewRunID(r.plan.StartedAt, rand.Uint64())
-	dir, err := run.Create(r.o.out, r.plan)
+	redactPlan(r.o.redactor, r.plan)
+	dir, err := create()
 	if err != nil {
 		return hintf(fmt.Errorf("make the run's directory: %w", err), "--out DIR says where results go")
 	}
@@ -184,7 +145,7 @@ func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
 	defer close(ended)
 	go func() {
 		select {
-		case <-stop:
+		case <-r.signals.stop:
 			fmt.Fprintf(r.env.Stderr, "lt: stopping: requests under way have %v; press Ctrl-C again to stop at once\n", interruptGrace)
 			engine.Stop("interrupted", interruptGrace)
 		case <-ended:
@@ -192,8 +153,8 @@ func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
 	}()
 
 	progress := newProgress(r.env, r.o, r.plan)
-	runErr := engine.Run(ctx,
-		load.Observer{Name: "journal", Observe: journal.Observe, Blocking: true},
+	runErr := engine.Run(r.signals.ctx,
+		load.Observer{Name: "journal", Observe: redacting(r.o.redactor, journal.Observe), Blocking: true},
 		load.Observer{Name: "progress", Observe: progress.observe},
 	)
 	progress.close()
@@ -205,7 +166,7 @@ func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
 
 // finish writes the reports and says how the run ended. runErr is the journal's.
 func (r *runner) finish(dir *run.Dir, result *run.Result, runErr error) error {
-	code := exitOf(result, int(r.signal.Load()), r.o.onInconclusive)
+	code := exitOf(result, int(r.signals.code.Load()), r.o.onInconclusive)
 	var errs []error
 	if runErr != nil {
 		errs = append(errs, hintf(fmt.Errorf("the journal could not be written: %w", runErr),

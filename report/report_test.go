@@ -3,13 +3,9 @@ package report
 import (
 	"bytes"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -38,19 +34,7 @@ func TestGolden(t *testing.T) {
 			}
 			t.Run(name+"/"+f.Name, func(t *testing.T) {
 				got := render(t, f.Name, name, Options{Dir: "lt-results/run"})
-				path := filepath.Join("testdata", name+"."+f.Name)
-				if *update {
-					if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), got); diff != "" {
-					t.Errorf("%s differs from its golden file (go test ./report -update writes it anew):\n%.4000s", path, diff)
-				}
+				golden(t, name+"."+f.Name, got)
 			})
 		}
 	}

@@ -37,6 +37,8 @@ type settings struct {
 	flags    *pflag.FlagSet
 	env      *environ
 	mistakes []error
+	suite    bool   // what is read is a suite's scenario
+	key      string // once it has been read
 }
 
 // text adds a flag that takes a value, text list one that may be repeated.

@@ -53,6 +53,7 @@ type runOptions struct {
 	seed           uint64
 	onInconclusive string
 	quiet, verbose bool
+	brief          bool // in a suite: the index says the rest
 	noColor        bool
 	command        string
 	lookup         func(string) (string, bool) // of the environment
@@ -131,6 +132,13 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	if o.faults != "" && !o.reference {
 		s.mistakes = append(s.mistakes, hintf(usageErrorf("--faults %s: only the reference platform fails by order", o.faults), "add --reference"))
 	}
+	if !s.suite {
+		for _, name := range []string{"cooldown", "continue"} {
+			if s.given(name) {
+				s.mistakes = append(s.mistakes, hintf(usageErrorf("--%s is for a suite", name), "lt run suite"))
+			}
+		}
+	}
 	o.parseHeaders(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)
@@ -170,6 +178,11 @@ func (o *runOptions) parseHeaders(s *settings) {
 
 // parseKey reads --api-key, or LT_API_KEY, which holds the key itself.
 func (o *runOptions) parseKey(s *settings) {
+	if s.key != "" { // of a suite's first scenario: standard input gives it once
+		o.apiKey = s.key
+		return
+	}
+	defer func() { s.key = o.apiKey }()
 	v := s.str("api-key")
 	if !s.given("api-key") {
 		o.apiKey = s.env.Getenv("LT_API_KEY")
@@ -365,6 +378,7 @@ func (o *runOptions) repeat(s *settings, what string) string {
 	for _, f := range s.all() {
 		for _, v := range f.values {
 			switch {
+			case f.name == "cooldown" || f.name == "continue": // of the suite, not of this run
 			case f.name == "api-key" && !strings.HasPrefix(v, "env:") && !strings.HasPrefix(v, "@"):
 				words = append(words, "--api-key", "env:LT_API_KEY")
 			case f.name == "header" && secretHeader(strings.SplitN(v, ":", 2)[0]):

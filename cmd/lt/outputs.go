@@ -38,7 +38,7 @@ func writeReports(env *environ, o *runOptions, dir *run.Dir, result *run.Result)
 		}
 	}
 	stepSummary(env, result)
-	if !o.quiet {
+	if !o.quiet && !o.brief {
 		f, _ := report.ByName("terminal")
 		opts.Color, opts.Width = o.color(env)
 		add(f.Render(env.Stdout, result, opts))

@@ -23,24 +23,34 @@ const interruptGrace = 5 * time.Second
 // newRunCmd is `lt run`.
 func newRunCmd(env *environ) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO|FILE|URL",
+		Use:   "run SCENARIO|suite|FILE|URL",
 		Short: "Run load and judge it",
 		Long: `Run load against a target, judge it by its thresholds and write a report.
 
 SCENARIO is a built-in one (light, normal, peak, endurance, spike, step, ci), FILE
 a scenario of your own in YAML, URL (anything with ://) one request in a loop.
+suite is light, normal, peak and endurance one after the other, with one index.
 
 Every flag can be set by a variable of the environment: --spawn-rate by
 LT_SPAWN_RATE. A flag wins over the environment, that over the scenario's file.`,
 		Example: `  lt run peak --reference --duration 30s
   lt run normal --target http://127.0.0.1:8009 --api-key env:MY_KEY
+  lt run suite --target http://127.0.0.1:8009 --cooldown 1m
   lt run http://127.0.0.1:8009/health/live -u 64 -d 10s
   lt run http://127.0.0.1:8009/health/live --rate 200/s -d 1m --threshold 'p99 < 50ms'`,
 		Args: exactArgs(1, "a scenario, a file or a URL (lt scenarios list)"),
 	}
 	s := newSettings(cmd, env)
 	addRunFlags(s)
+	addSuiteFlags(s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if args[0] == suiteName {
+			u, err := newSuite(env, s)
+			if err != nil {
+				return err
+			}
+			return u.run(cmd.Context())
+		}
 		o, err := parseRunOptions(s, args[0])
 		if err != nil {
 			return err
@@ -63,6 +73,7 @@ type runner struct {
 
 	signals *interrupts
 	guard   *guard
+	result  *run.Result // once it has run
 }
 
 func (r *runner) run(parent context.Context) error {
@@ -176,11 +187,16 @@ func (r *runner) finish(dir *run.Dir, result *run.Result, runErr error) error {
 		code = exitError
 	}
 	result.ExitCode = code
+	r.result = result
 	errs = append(errs, writeReports(r.env, r.o, dir, result)...)
 	if len(errs) > 0 {
 		code = exitError
 	}
-	fmt.Fprintf(r.env.Stderr, "exit %d: %s\n", code, meaning(code))
+	if r.o.brief {
+		fmt.Fprintf(r.env.Stderr, "lt: %s: %d, %s\n", r.plan.Scenario, code, meaning(code))
+	} else {
+		fmt.Fprintf(r.env.Stderr, "exit %d: %s\n", code, meaning(code))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return &cliError{code: code, err: err}
 	}

@@ -27,6 +27,7 @@ const (
 	JUnitFile     = "junit.xml"
 	TimelineFile  = "timeline.csv"
 	FailuresFile  = "failures.json"
+	IndexFile     = "index.html" // of a suite
 	LatestLink    = "latest"
 )
 

@@ -56,6 +56,9 @@ func (r *runner) preflight(ctx context.Context) error {
 		if time.Now().After(deadline) {
 			return stop
 		}
+		if r.o.wait > 0 {
+			r.env.warn(fmt.Sprintf("the target is not ready; waiting up to %s for it", short(r.o.wait)))
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

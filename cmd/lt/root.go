@@ -82,14 +82,19 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hintf(usageErrorf("%s", err), "%s --help lists the flags", cmd.CommandPath())
 	})
+	scenariosCmd := newScenariosCmd(env)
+	scenariosCmd.Long = scenariosPage
 	root.AddCommand(
 		newRunCmd(env),
 		newReportCmd(env),
-		newScenariosCmd(env),
+		scenariosCmd,
 		newServeCmd(env),
 		newVersionCmd(env),
+		newManCmd(env),
 		newExitCodesTopic(),
+		newThresholdsTopic(),
 	)
+	addCompletions(root)
 	return root
 }
 

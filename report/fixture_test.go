@@ -207,6 +207,12 @@ func failing() *run.Result {
 			f.Class, f.Count, f.Share, f.FirstSeenS, f.LastSeenS = "refused", e.Failed, *e.ErrorRate, 150, 190
 		}
 		f.Exemplars = []metric.Exemplar{*exemplar(&f)}
+		if f.Class == "status_422" { // a second cause
+			e := *exemplar(&f)
+			e.Message, e.At = "422: field configuration: max_tokens must be at least 1", 41_700_000_000
+			e.RequestBody, e.Request = `{"configuration":{"max_tokens":0}}`, e.Request+"\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+			f.Exemplars = append(f.Exemplars, e)
+		}
 		r.Failures = append(r.Failures, f)
 		j := verdict.Judged{
 			Expression: "error_rate{*} < 1%", Op: "<", Scope: name, Metric: "error_rate", Unit: "ratio", Value: e.ErrorRate, Low: at(*e.ErrorRate * .93),

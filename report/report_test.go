@@ -103,3 +103,25 @@ func TestColorIsAsked(t *testing.T) {
 		t.Error("no colour with Options.Color")
 	}
 }
+
+func TestNoLineIsACommandToGitHub(t *testing.T) {
+	r := failing()
+	r.Reasons = []string{"first", "::add-mask::x", strings.Repeat("w ", 36) + "::stop-commands::abc"}
+	for i := range r.Failures {
+		if e := r.Failures[i].First(); e != nil {
+			e.Message = "##[error]x"
+		}
+	}
+	var b strings.Builder
+	if err := Terminal(&b, r, Options{Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(b.String(), "\n") {
+		if text := strings.TrimSpace(line); strings.HasPrefix(text, "::") || strings.HasPrefix(text, "##[") {
+			t.Errorf("%q", line)
+		}
+	}
+	if !strings.Contains(b.String(), "add-mask") || !strings.Contains(b.String(), "[error]x") {
+		t.Error("the texts do not show at all")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,11 +23,10 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 	p := &run.Plan{
 		Schema: run.Schema, LT: version(), Scenario: o.scenario.Name, ScenarioDigest: o.scenario.Digest(),
 		Purpose: o.scenario.Description, Workload: o.scenario.Workload, Target: o.target.String(), Reference: o.reference,
-		Labels: o.labels, Seed: o.seed, Profile: o.profile, Thresholds: o.thresholds,
+		Labels: o.labels, Seed: o.seed, Profile: o.profile, Thresholds: slices.Clone(o.thresholds),
 		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, OnInconclusive: o.onInconclusive,
 		Command: o.command, Resolution: run.Resolution(o.profile.Duration()),
 	}
-	p.Target = o.redactor.RedactString(p.Target)
 	if p.Seed == 0 {
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {

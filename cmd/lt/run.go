@@ -129,8 +129,11 @@ func (r *runner) prepare() error {
 	if err != nil {
 		return usageErrorf("%w", err)
 	}
-	r.plan, err = newPlan(o, r.script)
-	return err
+	if r.plan, err = newPlan(o, r.script); err != nil {
+		return err
+	}
+	redactPlan(o.redactor, r.plan)
+	return nil
 }
 
 // load runs the load and reports it. create makes the run's directory.
@@ -139,7 +142,6 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	recorders := metric.NewRecorders(r.plan.Profile.Model, rows, runtime.GOMAXPROCS(0))
 	r.plan.StartedAt = time.Now().UTC()
 	r.plan.RunID = run.NewRunID(r.plan.StartedAt, rand.Uint64())
-	redactPlan(r.o.redactor, r.plan)
 	dir, err := create()
 	if err != nil {
 		return hintf(fmt.Errorf("make the run's directory: %w", err), "--out DIR says where results go")

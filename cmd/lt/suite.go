@@ -220,8 +220,7 @@ func (u *suite) compare(r *runner, name string) error {
 	if err != nil {
 		return err
 	}
-	now := *r.plan
-	redactPlan(r.o.redactor, &now)
+	now := r.plan
 	differ := func(what, was, is string) error {
 		return hintf(usageErrorf("--continue: %s has run with %s %q, and this command says %q", name, what, was, is),
 			"give the same flags again, or start a new suite")

@@ -41,6 +41,30 @@ func TestCtrlCEndsASuiteAndWritesItsIndex(t *testing.T) {
 	}
 }
 
+func TestCtrlCEndsACooldown(t *testing.T) {
+	t.Parallel()
+	url, _ := fine(t)
+	workload := filepath.Join(t.TempDir(), "quick.yaml")
+	if err := os.WriteFile(workload, []byte("personas: {one: {tasks: [{name: t, steps: [{get: /}]}]}}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, "run", "suite", "--target", url, "--workload", workload, "-u", "2", "--spawn-rate", "100", "-d", "1s", "--cooldown", "50m")
+	s.until("the index after the first scenario", func() bool {
+		found, _ := filepath.Glob(filepath.Join(s.Dir, "lt-results", "suite-*", "index.html"))
+		return len(found) == 1
+	})
+	s.Process.Signal(syscall.SIGTERM)
+	if code := s.exit(2 * time.Second); code != 143 {
+		t.Errorf("exit code %d\n%s", code, s.stderr.String())
+	}
+	if r := s.result(); r.Scenario != "light" || r.Interrupted != "" {
+		t.Errorf("%s, interrupted %q", r.Scenario, r.Interrupted)
+	}
+	if !strings.Contains(s.stdout.String(), "INCOMPLETE  Of 4 scenarios: 1 passed, 3 not run") {
+		t.Errorf("the table does not say what is missing:\n%s", s.stdout.String())
+	}
+}
+
 func TestSuiteExitCode(t *testing.T) {
 	const target, own = true, false
 	for _, c := range []struct {

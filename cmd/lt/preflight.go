@@ -47,7 +47,7 @@ func (r *runner) preflight(ctx context.Context) error {
 				again = again && p.Class.Outcome != metric.Status
 				continue
 			}
-			warning := fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message)
+			warning := r.o.redactor.RedactString(fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message))
 			result.Warnings = append(result.Warnings, warning)
 		}
 		if ctx.Err() != nil {
@@ -61,6 +61,9 @@ func (r *runner) preflight(ctx context.Context) error {
 		}
 		if !again || time.Now().After(deadline) {
 			return stop
+		}
+		if r.o.wait > 0 {
+			r.env.warn(fmt.Sprintf("the target is not ready; waiting up to %s for it", short(r.o.wait)))
 		}
 		select {
 		case <-ctx.Done():

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"strings"
 
@@ -61,17 +60,4 @@ directory.`,
 		return f.Render(env.Stdout, result, opts)
 	}
 	return cmd
-}
-
-// completeReports writes the HTML and Markdown reports of a run that was cut off.
-// It writes no result.json: what the journal tells stays the evidence.
-func completeReports(dir string, result *run.Result) error {
-	d := &run.Dir{Path: dir}
-	for _, name := range []string{"html", "markdown"} {
-		f, _ := report.ByName(name)
-		if err := d.Write(f.File, func(w io.Writer) error { return f.Render(w, result, report.Options{Dir: dir}) }); err != nil {
-			return fmt.Errorf("complete the reports: %w", err)
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -229,26 +228,6 @@ func (c *Collector) rows() *Rows {
 	}
 	r.Left = max(r.Created-r.Deleted, 0)
 	return &r
-}
-
-// failureResults is the classes of failures, the most frequent first.
-func (c *Collector) failureResults() []Failure {
-	var out []Failure
-	for _, f := range c.failures {
-		s := &c.each[f.endpoint]
-		share := 1.0
-		if n := s.Requests + s.Warmup.Requests; n > 0 {
-			share = min(float64(f.count)/float64(n), 1)
-		}
-		out = append(out, Failure{
-			Endpoint: s.Name, Class: f.class, Count: f.count, Share: round(share, 6),
-			FirstSeenS: seconds(f.first), LastSeenS: seconds(f.last), Exemplar: f.exemplar,
-		})
-	}
-	slices.SortStableFunc(out, func(a, b Failure) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Class, b.Class))
-	})
-	return out
 }
 
 func (c *Collector) generatorResult(j *verdict.Judgement) Generator {

@@ -24,6 +24,10 @@ const (
 	ResultFile    = "result.json"
 	HTMLFile      = "report.html"
 	MarkdownFile  = "summary.md"
+	JUnitFile     = "junit.xml"
+	TimelineFile  = "timeline.csv"
+	FailuresFile  = "failures.json"
+	IndexFile     = "index.html" // of a suite
 	LatestLink    = "latest"
 )
 

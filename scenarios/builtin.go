@@ -88,7 +88,13 @@ func Load(ref string) (*Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.resolve(filepath.Dir(ref))
+	if err := s.attach(filepath.Dir(ref)); err != nil {
+		return nil, err
+	}
+	if err := s.resolve(filepath.Dir(ref)); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func loadBuiltin(name string) (*Scenario, error) {
@@ -163,6 +169,13 @@ func (s *Scenario) SetWorkload(ref string) error {
 		return fmt.Errorf("%s has no personas: it cannot be a workload; there is %s", ref, strings.Join(namesOf(KindWorkload), ", "))
 	}
 	s.Personas, s.Workload = w.Personas, ref
+	s.Cookies, s.Compressed, s.Redirect = w.Cookies, w.Compressed, w.Redirect
+	if len(s.feeds) == 0 {
+		s.feeds = w.feeds
+	}
+	if len(s.Setup)+len(s.Teardown) == 0 {
+		s.Setup, s.Teardown = w.Setup, w.Teardown
+	}
 	if s.Auth == nil {
 		s.Auth = w.Auth
 	}

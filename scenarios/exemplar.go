@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
@@ -19,13 +20,10 @@ const keptOfExemplar = 4 << 10
 // for nothing else stands between an answer that echoes a key and the report.
 func (u *session) exemplar(r *request) metric.Exemplar {
 	s := &u.sample
-	wire := r.http.Wire
-	if !r.fixed {
-		wire = u.wire
-	}
-	head, body, _ := bytes.Cut(wire, []byte("\r\n\r\n"))
-	return metric.Exemplar{
-		Endpoint:     u.script.rows[r.row].Endpoint.Name(),
+	head, body, _ := bytes.Cut(u.sent, []byte("\r\n\r\n"))
+	e := metric.Exemplar{
+		TraceID:      traceIDOf(u.sent),
+		Endpoint:     u.script.rows[u.row].Endpoint.Name(),
 		Class:        s.Class().Key(),
 		Phase:        s.Phase.String(),
 		Status:       s.Status,
@@ -37,6 +35,40 @@ func (u *session) exemplar(r *request) metric.Exemplar {
 		Response:     u.script.head(u.resp.Header),
 		ResponseBody: u.script.redacted(u.resp.Body),
 	}
+	if u.script.login != nil {
+		u.hideToken(&e)
+	}
+	return e
+}
+
+// hideToken masks the user's token, and any that the answer to a login brought,
+// which no redactor made before the run can know.
+func (u *session) hideToken(e *metric.Exemplar) {
+	var secrets []string
+	if u.token != nil {
+		secrets = append(secrets, u.token.secret)
+	}
+	if u.row == u.script.login.request.row {
+		e.RequestBody, e.ResponseBody = maskedBody(e.RequestBody), maskedBody(e.ResponseBody)
+	}
+	r := client.NewRedactor(secrets...)
+	for _, text := range []*string{&e.Message, &e.Request, &e.RequestBody, &e.Response, &e.ResponseBody} {
+		*text = r.RedactString(*text)
+	}
+}
+
+// maskedBody is the body of a login: of JSON the keys, else nothing.
+func maskedBody(body string) string {
+	doc := gjson.Parse(body)
+	if !doc.IsObject() {
+		return ""
+	}
+	var keys []string
+	doc.ForEach(func(k, _ gjson.Result) bool {
+		keys = append(keys, k.Raw+":\"***\"")
+		return len(keys) < 50
+	})
+	return "{" + strings.Join(keys, ",") + "}"
 }
 
 // redacted is text without secrets and no longer than an exemplar may hold. It
@@ -58,6 +90,10 @@ var secretHeaders = []string{
 	"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token",
 }
 
+// secretHeader reports whether a header, its name in lower case, holds a
+// credential.
+func secretHeader(name string) bool { return slices.Contains(secretHeaders, name) }
+
 // head is a request's or answer's head, redacted, its lines separated by \n.
 func (sc *Script) head(head []byte) string {
 	var out []byte
@@ -65,7 +101,7 @@ func (sc *Script) head(head []byte) string {
 		line = bytes.TrimRight(line, "\r\n")
 		if name, _, ok := bytes.Cut(line, []byte(":")); ok {
 			n := strings.ToLower(string(name))
-			if slices.Contains(secretHeaders, n) || n == strings.ToLower(sc.credentialHeader) {
+			if secretHeader(n) || n == strings.ToLower(sc.credentialHeader) {
 				line = append(name[:len(name):len(name)], ": ***"...)
 			}
 		}
@@ -85,6 +121,9 @@ func (u *session) message(r *request) string {
 		if detail := problem(u.resp.Body); detail != "" {
 			m += ": " + detail
 		}
+		if u.failed.err != nil {
+			m += ": " + u.failed.err.Error()
+		}
 		switch {
 		case len(r.http.Expect) > 0:
 			m += " (expected " + strings.Trim(fmt.Sprint(r.http.Expect), "[]") + ")"
@@ -93,10 +132,14 @@ func (u *session) message(r *request) string {
 		}
 	case metric.Check:
 		if c := u.failed.check; c != nil {
-			m = c.explain(u.answer(c), u.failed.err)
+			m = u.explain(c, &u.resp, u.failed.err)
 		}
 	case metric.Extract:
 		switch {
+		case u.failed.token:
+			m = "no token in the answer to the login: " + u.script.login.token.missing(&u.resp)
+		case u.failed.err != nil:
+			m = u.failed.err.Error()
 		case u.failed.save != nil:
 			m = fmt.Sprintf("cannot save %s: %s", u.failed.save.variable, u.failed.save.from.missing(&u.resp))
 		case u.failed.push != nil:

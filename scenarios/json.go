@@ -53,6 +53,11 @@ func (d *decoder) json(n *yaml.Node, depth int) (v jsonValue) {
 		for item := range d.list(n, "an array") {
 			v.items = append(v.items, d.json(item, depth+1))
 		}
+		for i := range v.items {
+			if r := v.items[i].repeats(); r != nil {
+				r.placed = i+1 < len(v.items) && v.items[i+1].repeats() == nil
+			}
+		}
 	default:
 		v.raw = d.jsonScalar(n)
 		if v.raw == "" {
@@ -91,6 +96,16 @@ func (d *decoder) jsonScalar(n *yaml.Node) string {
 		return strconv.FormatFloat(f, 'g', -1, 64)
 	}
 	return ""
+}
+
+// repeats is the ${repeat(...)} that v consists of; nil for anything else.
+func (v *jsonValue) repeats() *value {
+	if v.kind == jsonText {
+		if r := v.text.alone(); r != nil && r.kind == valueRepeat {
+			return r
+		}
+	}
+	return nil
 }
 
 // templates calls f for each template in v.

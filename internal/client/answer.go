@@ -55,8 +55,8 @@ type answer struct {
 	keepBody  int64
 	encoding  string   // Content-Encoding, where Request.Decode asks for it
 	cookies   []string // likewise Set-Cookie
-	cut       bool // part of the body was not kept
-	more      bool // it took more than one read
+	cut       bool     // part of the body was not kept
+	more      bool     // it took more than one read
 }
 
 type parseState uint8

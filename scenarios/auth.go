@@ -47,7 +47,7 @@ func (d *decoder) auth(n *yaml.Node) *Auth {
 			d.authHeader(auth, e.value)
 		case "basic":
 			var user, password template
-			for _, p := range d.mapping(e.value, "basic", []string{"user", "password"}) {
+			for _, p := range d.mapping(e.value, "basic", basicKeys) {
 				if t := d.credential(p.value); p.name == "user" {
 					user = t
 				} else {
@@ -132,3 +132,5 @@ func (c *compiler) auth() {
 	c.credential = &h
 	c.script.credentialHeader = h.Name
 }
+
+var basicKeys = []string{"user", "password"}

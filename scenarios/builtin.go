@@ -70,6 +70,39 @@ func Source(name string) ([]byte, bool) {
 	return data, err == nil
 }
 
+// Resolved is the text of a scenario, with that of the workload that it names
+// after it: all that decides what it does.
+func Resolved(ref string) ([]byte, error) {
+	s, err := Load(ref)
+	if err != nil {
+		return nil, err
+	}
+	read := func(ref string) ([]byte, error) {
+		if slices.Contains(builtinNames(), ref) {
+			data, _ := Source(ref)
+			return data, nil
+		}
+		return readFile(ref)
+	}
+	text, err := read(ref)
+	if err != nil || s.Workload == "" {
+		return text, err
+	}
+	from := s.Workload
+	if !slices.Contains(builtinNames(), from) {
+		from = filepath.Join(filepath.Dir(ref), from)
+	}
+	workload, err := read(from)
+	if err != nil {
+		return nil, err
+	}
+	text = append(text, fmt.Sprintf("\n# workload: %s\n", s.Workload)...)
+	for line := range strings.Lines(string(workload)) {
+		text = append(text, "#   "+line...)
+	}
+	return text, nil
+}
+
 // Load reads a scenario, with the workload that it names: a built-in by its
 // name, anything else as a file. The error is an [*UnknownError] for a name that
 // is neither, [Mistakes] for a file with mistakes.

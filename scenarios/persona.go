@@ -16,7 +16,7 @@ func (d *decoder) personas(s *Scenario, n *yaml.Node) {
 	for _, e := range entries {
 		p := Persona{Name: e.name, Weight: 1, at: d.at(e.key)}
 		tasks := false
-		for _, k := range d.mapping(e.value, "a persona", []string{"weight", "think", "headers", "start", "tasks"}) {
+		for _, k := range d.mapping(e.value, "a persona", personaKeys) {
 			switch k.name {
 			case "weight":
 				p.Weight = d.integer(k.value, "a weight", 0, maxWeight)
@@ -114,3 +114,5 @@ func taskName(steps []Step) string {
 	}
 	return "pause"
 }
+
+var personaKeys = []string{"weight", "think", "headers", "start", "tasks"}

@@ -60,7 +60,7 @@ func (d *decoder) stepKey(s *Step, e entry) {
 		s.multipart = d.multipart(e.value)
 	case "body":
 		if r := d.deref(e.value); r != nil && r.Kind == yaml.MappingNode {
-			for _, f := range d.mapping(e.value, "a body", []string{"file"}) {
+			for _, f := range d.mapping(e.value, "a body", bodyKeys) {
 				s.bodyFile = d.attachment(f.value)
 			}
 			return
@@ -282,3 +282,5 @@ func rangeText(r Range) string {
 	}
 	return r.Min.String() + "-" + r.Max.String()
 }
+
+var bodyKeys = []string{"file"}

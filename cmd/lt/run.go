@@ -67,6 +67,7 @@ type runner struct {
 	script    *scenarios.Script
 	plan      *run.Plan
 	reference *reference
+	tornDown  bool
 
 	signal atomic.Int32 // exit code of the first signal, or 0
 }
@@ -123,9 +124,14 @@ func (r *runner) run(parent context.Context) error {
 	}
 	r.printPlan()
 	if r.o.dryRun {
+		r.printPreview()
 		return nil
 	}
 	if err := r.safety(before); err != nil {
+		return r.ended(err)
+	}
+	defer func() { r.teardown(ctx, nil) }()
+	if err := r.setup(before); err != nil {
 		return r.ended(err)
 	}
 	if err := r.preflight(before); err != nil {
@@ -156,7 +162,7 @@ func (r *runner) prepare() error {
 	}
 	r.script, err = o.scenario.Compile(scenarios.CompileOptions{
 		Client: r.client, Clock: r.clock, Target: o.target, Key: o.apiKey, Headers: o.headers,
-		Timeout: o.timeout, Redactor: o.redactor, Env: r.env.lookup,
+		Timeout: o.timeout, Redactor: o.redactor, Env: r.env.lookup, Trace: !o.noTrace, Users: o.users(),
 	})
 	if err != nil {
 		return usageErrorf("%w", err)
@@ -203,7 +209,9 @@ func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
 	if err := journal.Close(); runErr == nil {
 		runErr = err
 	}
-	return r.finish(dir, journal.Result(), runErr)
+	result := journal.Result()
+	r.teardown(ctx, result)
+	return r.finish(dir, result, runErr)
 }
 
 // finish writes the reports and says how the run ended. runErr is the journal's.

@@ -24,13 +24,16 @@ func (c *Collector) Result() *Result {
 		PlannedS: seconds(p.Profile.Duration()), MeasuredS: seconds(c.window), Complete: c.final,
 		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
 		Verdict: j.Verdict, Reasons: j.Reasons,
-		Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
+		Setup: p.Setup, Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
 		Totals: c.totals(), Thresholds: j.Thresholds,
 		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
 		NotShown: verdict.NotShown(ev, p.Thresholds, verdict.Facts{Users: int(p.Profile.Peak()), ThinkMean: p.Think.Mean}), Notes: j.Notes,
 	}
 	for i := range c.each {
 		r.Endpoints = append(r.Endpoints, c.endpoint(i, j.Thresholds))
+	}
+	if p.Setup != nil {
+		r.Notes = append(r.Notes, p.Setup.sentence("setup"))
 	}
 	r.Rows = c.rows()
 	r.Failures = c.failureResults()
@@ -180,6 +183,10 @@ func (c *Collector) rows() *Rows {
 	var r Rows
 	if c.plan.Preflight != nil {
 		r.Created = c.plan.Preflight.Created
+	}
+	if s := c.plan.Setup; s != nil {
+		r.Created += s.Created
+		r.Deleted += s.Deleted
 	}
 	for i := range c.each {
 		s := &c.each[i]

@@ -82,6 +82,9 @@ func parseExpression(source string, purpose use, at position) (x *expression, pr
 	}
 	tree, err := parser.ParseWithConfig(x.code, expressionSyntax)
 	if err != nil {
+		if i := strings.Index(x.source, "${"); i >= 0 {
+			return nil, "in an expression a variable stands by its name alone, without ${ }"
+		}
 		return nil, x.back(exprProblem(err))
 	}
 	found := &plainValues{at: at}

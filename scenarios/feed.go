@@ -56,9 +56,12 @@ func (d *decoder) feeds(n *yaml.Node) (l []*feedTable) {
 		if r := d.deref(e.value); r != nil && r.Kind == yaml.ScalarNode {
 			f.file = d.attachment(e.value)
 		} else {
-			for _, k := range d.mapping(e.value, "a feed", feedKeys) {
+			keys := d.mapping(e.value, "a feed", feedKeys)
+			named := r == nil || 2*len(keys) != len(r.Content) // an unknown key may be a misspelt one
+			for _, k := range keys {
 				switch k.name {
 				case "file":
+					named = true
 					f.file = d.attachment(k.value)
 				case "order":
 					if f.order = d.line(k.value, "an order"); !slices.Contains(feedOrders, f.order) && f.order != "" {
@@ -66,7 +69,7 @@ func (d *decoder) feeds(n *yaml.Node) (l []*feedTable) {
 					}
 				}
 			}
-			if f.file == nil && r != nil && r.Kind == yaml.MappingNode {
+			if !named && r.Kind == yaml.MappingNode {
 				d.add(e.key, "the feed `%s` has no file: write `%s: {file: %s.csv}`", e.name, e.name, e.name)
 			}
 		}

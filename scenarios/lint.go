@@ -33,7 +33,7 @@ func (s *Scenario) lint(unused bool) (ms Mistakes) {
 		ms = append(ms, l.lint(unused)...)
 	}
 	ms = append(ms, s.lintAside(unused)...)
-	ms = append(ms, s.lintValues()...)
+	ms = append(ms, s.lintValues(unused)...)
 	return append(ms, s.lintScopes()...)
 }
 

@@ -69,7 +69,8 @@ func (s *Scenario) lintAside(unused bool) (ms Mistakes) {
 
 // lintValues finds values that stand where they mean nothing: feeds that nobody
 // declared, parts of a request outside of its headers, repeat outside of a list.
-func (s *Scenario) lintValues() (ms Mistakes) {
+// What nothing uses is asked only on demand.
+func (s *Scenario) lintValues(unused bool) (ms Mistakes) {
 	var names []string
 	used := map[string]bool{}
 	for _, f := range s.feeds {
@@ -125,7 +126,7 @@ func (s *Scenario) lintValues() (ms Mistakes) {
 		}
 	}
 	for _, f := range s.feeds {
-		if !used[f.name] && len(s.Personas) > 0 {
+		if unused && !used[f.name] && len(s.Personas) > 0 {
 			ms = append(ms, f.at.mistake("the feed `%s` is declared, but nothing uses it", f.name))
 		}
 	}

@@ -43,7 +43,8 @@ func (d *decoder) login(n *yaml.Node) *Auth {
 	l.step.at, l.step.Name = d.at(r), "login"
 	auth := &Auth{Kind: "login", Header: "Authorization", login: l}
 	scheme := false
-	for _, e := range d.mapping(n, "a login", loginKeys) {
+	entries := d.mapping(n, "a login", loginKeys)
+	for _, e := range entries {
 		switch e.name {
 		case "token":
 			l.token = d.extractor(e.value, "the token")
@@ -83,6 +84,9 @@ func (d *decoder) login(n *yaml.Node) *Auth {
 	}
 	if r.Kind != yaml.MappingNode {
 		return nil
+	}
+	if 2*len(entries) != len(r.Content) {
+		return auth // an unknown key may be a misspelt one
 	}
 	if l.step.Method == "" {
 		d.add(n, "a login sends a request: write `login: {post: /login, json: {...}, token: $.access_token}`")

@@ -28,7 +28,8 @@ const (
 func (d *decoder) poll(n *yaml.Node) *poll {
 	p := &poll{every: Range{defaultEvery, defaultEvery}, at: d.at(n)}
 	seen := map[string]bool{}
-	for _, e := range d.mapping(n, "poll", pollKeys) {
+	entries := d.mapping(n, "poll", pollKeys)
+	for _, e := range entries {
 		seen[e.name] = true
 		switch e.name {
 		case "until":
@@ -46,8 +47,9 @@ func (d *decoder) poll(n *yaml.Node) *poll {
 			}
 		}
 	}
-	if r := d.deref(n); r == nil || r.Kind != yaml.MappingNode {
-		return nil
+	r := d.deref(n)
+	if r == nil || r.Kind != yaml.MappingNode || 2*len(entries) != len(r.Content) {
+		return nil // an unknown key may be a misspelt one
 	}
 	if !seen["until"] {
 		d.add(n, "poll needs until: write `poll: {until: \"$.status == 'done'\", every: 1s, limit: 30s}`")

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tidwall/gjson"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -141,4 +142,31 @@ func (v *jsonValue) plain() any {
 		return l
 	}
 	return json.RawMessage(v.raw)
+}
+
+// decoded is a JSON value as expressions see it: whole numbers are whole, so that
+// an id of many digits stays what it is.
+func decoded(r gjson.Result) any {
+	switch {
+	case r.Type == gjson.Number:
+		if i, err := strconv.Atoi(r.Raw); err == nil {
+			return i
+		}
+		return r.Num
+	case r.IsArray():
+		l := []any{}
+		r.ForEach(func(_, v gjson.Result) bool {
+			l = append(l, decoded(v))
+			return true
+		})
+		return l
+	case r.IsObject():
+		m := map[string]any{}
+		r.ForEach(func(k, v gjson.Result) bool {
+			m[k.Str] = decoded(v)
+			return true
+		})
+		return m
+	}
+	return r.Value()
 }

@@ -116,6 +116,10 @@ func (l *linter) lint(unused bool) Mistakes {
 	}
 	l.follow("start", p.Start, known)
 	for i := range p.Headers {
+		known := maps.Clone(known)
+		for _, a := range p.set {
+			known[a.variable] = true
+		}
 		p.Headers[i].value.values(func(v *value) { l.use(v, "the headers of the persona", known) })
 	}
 	for i := range p.Tasks {

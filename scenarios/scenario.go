@@ -87,7 +87,8 @@ type Persona struct {
 	Start   []Step // run once by each user, before its first task
 	Tasks   []Task
 
-	at position
+	set []assignment // made anew for each request; its steps have them too
+	at  position
 }
 
 // A Task is what a user does in one iteration.

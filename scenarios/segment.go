@@ -173,7 +173,7 @@ func (u *session) plain(s *segment) any {
 	case opFeed:
 		m := u.script.feeds[s.slot].rows[u.feedRow(s.slot)][s.column]
 		if m.kind == slotJSON {
-			return gjson.Parse(m.text).Value()
+			return decoded(gjson.Parse(m.text))
 		}
 		return m.text
 	}
@@ -251,7 +251,7 @@ func (v *slot) value() any {
 	case slotText, slotHole:
 		return string(v.text)
 	case slotJSON:
-		return gjson.ParseBytes(v.text).Value()
+		return decoded(gjson.ParseBytes(v.text))
 	}
 	return nil
 }

@@ -235,6 +235,7 @@ func (u *session) pollStep(ctx context.Context, r *request, due time.Duration, r
 		if due = s.End + u.draw(r.poll.every); !u.wait(ctx, due) {
 			return due, false
 		}
+		u.assign(r)
 	}
 }
 

@@ -72,10 +72,7 @@ func (d *decoder) stepKey(s *Step, e entry) {
 			s.when = &condition{x, d.at(e.value)}
 		}
 	case "set":
-		for _, v := range d.mapping(e.value, "set", nil) {
-			d.variable(v.key)
-			s.set = append(s.set, assignment{v.name, d.template(v.value, "a value"), d.at(v.key)})
-		}
+		s.set = d.assignments(e.value)
 	case "poll":
 		s.poll = d.poll(e.value)
 	case "redirect":
@@ -129,6 +126,15 @@ func (d *decoder) stepWhole(s *Step) {
 	case s.Method == "HEAD" && (len(s.save) > 0 || len(s.push) > 0) && slices.ContainsFunc(s.save, func(v save) bool { return v.from.header == "" }):
 		d.add(n, "an answer to HEAD has no body to save from; save a header, as in `header.ETag`")
 	}
+}
+
+// assignments reads variables with their values.
+func (d *decoder) assignments(n *yaml.Node) (l []assignment) {
+	for _, v := range d.mapping(n, "set", nil) {
+		d.variable(v.key)
+		l = append(l, assignment{v.name, d.template(v.value, "a value"), d.at(v.key)})
+	}
+	return l
 }
 
 // bodies is how many bodies the step has.

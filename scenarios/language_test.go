@@ -299,8 +299,7 @@ personas: {a: {tasks: [{name: wait, steps: [{get: /job, poll: {until: "$.state =
 }
 
 func TestRedirects(t *testing.T) {
-	var other *httptest.Server
-	other = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" || r.Header.Get("X-Own") != "" {
 			t.Errorf("credentials went to another origin: %v", r.Header)
 		}

@@ -41,8 +41,9 @@ type session struct {
 	iterations int     // done
 	rows       []int32 // of each feed, in this iteration; -1: none taken yet
 
-	wire    []byte // of the request under way, unless all users share it
-	sent    []byte // the last request
+	wire    []byte   // of the request under way, unless all users share it
+	sent    []byte   // the last request
+	copied  *request // the static request that wire holds; nil: another
 	request [3]string
 	row     int // of the last request
 	http    client.Request
@@ -68,7 +69,7 @@ func (u *session) Iterate(ctx context.Context, due time.Duration, rec *metric.Re
 	u.iterate(ctx, due, rec)
 	u.iterations++
 	if cap(u.wire) > 8<<10 {
-		u.wire, u.sent = nil, nil
+		u.wire, u.sent, u.copied = nil, nil, nil
 	}
 	return u.draw(u.persona.think)
 }
@@ -322,7 +323,7 @@ func (u *session) attempt(ctx context.Context, r *request, due time.Duration, re
 
 // hop sends the request that a redirect asks for.
 func (u *session) hop(ctx context.Context, r *request, h *hop, due time.Duration) *metric.Sample {
-	u.row, u.failed, u.unmade = r.hopRow, failure{}, nil
+	u.row, u.failed, u.unmade, u.copied = r.hopRow, failure{}, nil, nil
 	conn, err := u.connTo(h.url)
 	if err == nil {
 		u.wire, err = u.appendHop(u.wire[:0], r, h)
@@ -370,7 +371,7 @@ func (u *session) notSent(r *request, due time.Duration) *metric.Sample {
 	now := u.script.clock.Now()
 	u.sample = metric.Sample{Due: due, Sent: now, End: now, Outcome: metric.Extract}
 	u.failed = failure{err: u.unmade}
-	u.row, u.sent = r.row, nil
+	u.row, u.sent, u.copied = r.row, nil, nil
 	return &u.sample
 }
 
@@ -383,18 +384,24 @@ func (u *session) prepare(r *request) *client.Request {
 			return &r.http
 		}
 		// A copy of the user's own, in which only the ids change.
-		u.wire = append(u.wire[:0], r.http.Wire...)
+		if u.copied != r {
+			u.wire = append(u.wire[:0], r.http.Wire...)
+			u.http = r.http
+			u.http.Wire, u.copied = u.wire, r
+		}
+		u.sent = u.wire
 		u.trace.write(u.wire[r.traceAt:])
-	} else {
-		if u.wire == nil {
-			u.wire = make([]byte, 0, 512)
-		}
-		var err error
-		u.wire, err = r.appendWire(u.wire[:0], u)
-		if err != nil && u.unmade == nil {
-			u.unmade = err
-		}
+		return &u.http
 	}
+	if u.wire == nil {
+		u.wire = make([]byte, 0, 512)
+	}
+	var err error
+	u.wire, err = r.appendWire(u.wire[:0], u)
+	if err != nil && u.unmade == nil {
+		u.unmade = err
+	}
+	u.copied = nil
 	u.http = r.http
 	u.http.Wire, u.sent = u.wire, u.wire
 	return &u.http

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"bytes"
+	"math/bits"
 	"math/rand/v2"
 )
 
@@ -25,9 +26,10 @@ func newTracer(seed uint64, id int) tracer {
 
 // write makes new ids in dst, which holds a traceparent.
 func (t *tracer) write(dst []byte) {
-	putHex(dst[traceID:traceID+16], t.source.Uint64())
-	putHex(dst[traceID+16:traceID+32], t.source.Uint64()|1) // all zeros would be invalid
-	putHex(dst[parentID:parentID+16], t.source.Uint64()|1)
+	hi, lo := t.source.Uint64(), t.source.Uint64()|1 // all zeros would be invalid
+	putHex(dst[traceID:traceID+16], hi)
+	putHex(dst[traceID+16:traceID+32], lo)
+	putHex(dst[parentID:parentID+16], bits.RotateLeft64(hi, 32)^lo|1)
 }
 
 // hexPairs are the two digits of each byte.

@@ -9,3 +9,9 @@ import "embed"
 //
 //go:embed report.html.tmpl suite.html.tmpl style.css report.js
 var Report embed.FS
+
+//go:embed scenario.yaml
+var scenario []byte
+
+// Scenario is the commented file that `lt scenarios new` writes.
+func Scenario() []byte { return append([]byte(nil), scenario...) }

@@ -48,6 +48,7 @@ type runOptions struct {
 	wait           time.Duration
 	seeded         bool
 	noPreflight    bool
+	noTrace        bool
 	dryRun         bool
 	confirmed      string // host
 	out            string
@@ -90,7 +91,8 @@ func addRunFlags(s *settings) {
 	s.list("label", "", "NAME=VALUE", "label of the run, such as commit=4f2a91c (repeatable)")
 	s.text("wait", "", "DURATION", "wait so long for the target to answer")
 	f.Bool("no-preflight", false, "send no request before the load")
-	f.Bool("dry-run", false, "print the plan and stop")
+	f.Bool("no-trace", false, "send no traceparent header")
+	f.Bool("dry-run", false, "print the plan and stop; with -v the first requests of each persona too")
 	s.text("confirm-target", "", "HOST", "allow more than 50 requests/s to this public host")
 	s.text("out", "", "DIR", "where results go (default "+defaultOut+")")
 	for _, r := range report.Formats() {
@@ -109,7 +111,8 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	s.fromEnv("api-key", "concurrency")
 	o := &runOptions{
 		lookup: s.env.lookup, reference: s.boolean("reference"), insecure: s.boolean("insecure"), noPreflight: s.boolean("no-preflight"),
-		dryRun: s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
+		noTrace: s.boolean("no-trace"),
+		dryRun:  s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
 		faults: s.str("faults"), confirmed: s.str("confirm-target"), out: s.str("out"),
 		timeout: s.duration("timeout", client.DefaultTimeout), connectTimeout: s.duration("connect-timeout", client.DefaultConnectTimeout),
 		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), seeded: s.given("seed"), onInconclusive: s.str("on-inconclusive"),
@@ -322,6 +325,14 @@ func (o *runOptions) parseTarget(s *settings) {
 	default:
 		o.target = u
 	}
+}
+
+// users is the most that there can be at a time.
+func (o *runOptions) users() int {
+	if o.profile.MaxUsers > 0 {
+		return o.profile.MaxUsers
+	}
+	return int(o.profile.Peak())
 }
 
 // useReference aims the run at the platform that has been started for it.

@@ -93,6 +93,9 @@ func (r *runner) refuse(p scenarios.Probe) error {
 	case metric.Status:
 		switch p.Class.Status {
 		case 401:
+			if p.Step == "login" {
+				return hintf(notReadyf("%s: 401: the login was refused (%s)", p.Endpoint.Name(), p.Message), "look at the name and the password that auth.login sends")
+			}
 			if r.o.apiKey == "" {
 				return hintf(notReadyf("%s: 401: no credential was sent", p.Endpoint.Name()), "set LT_API_KEY, or --api-key env:NAME")
 			}

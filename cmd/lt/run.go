@@ -71,6 +71,7 @@ type runner struct {
 	script    *scenarios.Script
 	plan      *run.Plan
 	reference *reference
+	tornDown  bool
 
 	signals *interrupts
 	guard   *guard
@@ -101,9 +102,14 @@ func (r *runner) run(parent context.Context) error {
 	}
 	r.printPlan()
 	if r.o.dryRun {
+		r.printPreview()
 		return nil
 	}
 	if err := r.safety(before); err != nil {
+		return r.signals.ended(err)
+	}
+	defer func() { r.teardown(r.signals.ctx, nil) }()
+	if err := r.setup(before); err != nil {
 		return r.signals.ended(err)
 	}
 	if err := r.preflight(before); err != nil {
@@ -128,7 +134,7 @@ func (r *runner) prepare() error {
 	}
 	r.script, err = o.scenario.Compile(scenarios.CompileOptions{
 		Client: r.client, Clock: r.clock, Target: o.target, Key: o.apiKey, Headers: o.headers,
-		Timeout: o.timeout, Redactor: o.redactor, Env: r.env.lookup,
+		Timeout: o.timeout, Redactor: o.redactor, Env: r.env.lookup, Trace: !o.noTrace, Users: o.users(),
 	})
 	if err != nil {
 		return usageErrorf("%w", err)
@@ -181,7 +187,9 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	if err := journal.Close(); runErr == nil {
 		runErr = err
 	}
-	return r.finish(dir, journal.Result(), runErr)
+	result := journal.Result()
+	r.teardown(r.signals.ctx, result)
+	return r.finish(dir, result, runErr)
 }
 
 // finish writes the reports and says how the run ended. runErr is the journal's.

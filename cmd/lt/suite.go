@@ -264,7 +264,10 @@ func (u *suite) one(r *runner, i int) suiteCode {
 	if err == nil {
 		r.plan.Preflight = preflight
 		r.guard.open.Store(open)
-		err = r.load(func() (*run.Dir, error) { return run.CreateIn(u.dir, u.runs[i].Name, r.plan) })
+		defer func() { r.teardown(r.signals.ctx, nil) }()
+		if err = r.setup(r.signals.ctx); err == nil {
+			err = r.load(func() (*run.Dir, error) { return run.CreateIn(u.dir, u.runs[i].Name, r.plan) })
+		}
 	}
 	code := exitError
 	var e *cliError

@@ -147,6 +147,14 @@ func tlsConfig(base *tls.Config, host string) *tls.Config {
 	return t
 }
 
+// For is a client for another target with the same options, for redirects that
+// lead to it.
+func (c *Client) For(target *url.URL) (*Client, error) {
+	opts := c.opts
+	opts.Target = target
+	return New(opts)
+}
+
 // NewConn is a connection for one virtual user. It dials with its first
 // Exchange; the caller closes it.
 func (c *Client) NewConn() *Conn { return &Conn{client: c} }

@@ -23,7 +23,7 @@ func (c *Collector) Result() *Result {
 		PlannedS: seconds(p.Profile.Duration()), MeasuredS: seconds(c.window), Complete: c.final,
 		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
 		Verdict: j.Verdict, Reasons: j.Reasons,
-		Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
+		Setup: p.Setup, Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
 		Totals: c.totals(), Thresholds: j.Thresholds,
 		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
 		NotShown: verdict.NotShown(ev, p.Thresholds, verdict.Facts{Users: int(p.Profile.Peak()), ThinkMean: p.Think.Mean}), Notes: j.Notes,
@@ -37,6 +37,9 @@ func (c *Collector) Result() *Result {
 	if !c.final && r.Verdict == verdict.Pass {
 		r.Verdict = verdict.Inconclusive
 		r.Reasons = append([]string{fmt.Sprintf("the run was cut off after %s of %s; what was shown until then:", brief(c.end), brief(p.Profile.Duration()))}, r.Reasons...)
+	}
+	if p.Setup != nil {
+		r.Notes = append(r.Notes, p.Setup.sentence("setup"))
 	}
 	r.Rows = c.rows()
 	r.Failures = c.failureResults()
@@ -210,6 +213,10 @@ func (c *Collector) rows() *Rows {
 	var r Rows
 	if c.plan.Preflight != nil {
 		r.Created = c.plan.Preflight.Created
+	}
+	if s := c.plan.Setup; s != nil {
+		r.Created += s.Created
+		r.Deleted += s.Deleted
 	}
 	for i := range c.each {
 		s := &c.each[i]

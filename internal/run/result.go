@@ -38,6 +38,8 @@ type Result struct {
 	ExitCode *int            `json:"exit_code,omitempty"` // absent: lt did not live to give one
 	Reasons  []string        `json:"reasons"`
 
+	Setup      *Errand          `json:"setup,omitempty"`
+	Teardown   *Errand          `json:"teardown,omitempty"`
 	Preflight  *Preflight       `json:"preflight,omitempty"`
 	Warmup     verdict.Count    `json:"warmup"`
 	WarmupS    float64          `json:"warmup_s"`

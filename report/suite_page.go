@@ -48,7 +48,12 @@ type suiteLine struct {
 
 type suiteCell struct{ Tone, Word, Value, Sub string }
 
-type suiteNote struct{ Name, Text string }
+// A suiteNote is something that runs cannot show: with the figures of the first
+// of them, where only those differ.
+type suiteNote struct {
+	Name, Text, Of string
+	first, pattern string
+}
 
 var suiteAssets = sync.OnceValues(func() (*assets, error) {
 	page, err := template.ParseFS(templates.Report, "suite.html.tmpl", "report.html.tmpl")
@@ -132,16 +137,22 @@ func newSuiteRow(r *SuiteRun) suiteRow {
 	return row
 }
 
-// note gathers what the runs cannot show, once for scenarios that say the same.
+// note gathers what the runs cannot show, once for scenarios that say the same
+// but for their figures.
 func (p *suitePage) note(name, text string) {
-	text = tie(clean(text, maxMessage))
+	name, text = clean(name, maxName), clean(text, maxMessage)
+	pattern := run.Pattern(text)
+	text = tie(text)
 	for i := range p.NotShown {
-		if p.NotShown[i].Text == text {
-			p.NotShown[i].Name += ", " + clean(name, maxName)
+		if n := &p.NotShown[i]; n.pattern == pattern {
+			n.Name += ", " + name
+			if n.Text != text {
+				n.Of = n.first
+			}
 			return
 		}
 	}
-	p.NotShown = append(p.NotShown, suiteNote{clean(name, maxName), text})
+	p.NotShown = append(p.NotShown, suiteNote{Name: name, Text: text, first: name, pattern: pattern})
 }
 
 // chart adds the response times of one scenario.

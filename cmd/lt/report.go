@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,7 +42,11 @@ directory.`,
 		}
 		dir, err := run.Find(out, args[0])
 		if err != nil {
-			return hintf(usageErrorf("%w", err), "lt run makes one; --out DIR says where runs are kept")
+			hint := "lt run makes one; --out DIR says where runs are kept"
+			if found, _ := filepath.Glob(filepath.Join(args[0], "*", run.PlanFile)); len(found) > 0 {
+				hint = fmt.Sprintf("%s holds runs: %s is one", args[0], filepath.Dir(found[0]))
+			}
+			return hintf(usageErrorf("%w", err), "%s", hint)
 		}
 		result, err := run.Load(dir)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/seed-42693903/lt/internal/client"
@@ -126,9 +127,11 @@ func redactValue(r *client.Redactor, v reflect.Value) {
 // the redacted plan does.
 func redacting(r *client.Redactor, observe func(*metric.Snapshot) error) func(*metric.Snapshot) error {
 	return func(s *metric.Snapshot) error {
-		for i := range s.Exemplars {
-			redactValue(r, reflect.ValueOf(&s.Exemplars[i]).Elem())
+		own := *s // others observe it too
+		own.Exemplars = slices.Clone(s.Exemplars)
+		for i := range own.Exemplars {
+			redactValue(r, reflect.ValueOf(&own.Exemplars[i]).Elem())
 		}
-		return observe(s)
+		return observe(&own)
 	}
 }

@@ -39,7 +39,7 @@ func TestBuiltin(t *testing.T) {
 	}
 	want := []string{
 		"scenario light", "scenario normal", "scenario peak", "scenario endurance", "scenario spike", "scenario step", "scenario ci",
-		"workload api", "workload health",
+		"workload api", "workload health", "workload platform",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -133,7 +133,7 @@ func TestUnknown(t *testing.T) {
 	if !errors.As(err, &unknown) || unknown.Nearest != "peak" {
 		t.Fatalf("Load = %v", err)
 	}
-	want := "unknown scenario `peek`, did you mean `peak`?; there is light, normal, peak, endurance, spike, step, ci, api, health, or a YAML file"
+	want := "unknown scenario `peek`, did you mean `peak`?; there is light, normal, peak, endurance, spike, step, ci, api, health, platform, or a YAML file"
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)
 	}
@@ -163,7 +163,7 @@ func TestWorkloadFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"workload: ../users.yaml": "bad.yaml:1:11: the workload `../users.yaml` is no built-in and no file in the scenario's folder",
 		"workload: helth":         "bad.yaml:1:11: there is no workload `helth`, did you mean `health`?",
-		"workload: light":         "light has no personas: it cannot be a workload; there is api, health",
+		"workload: light":         "light has no personas: it cannot be a workload; there is api, health, platform",
 		"workload: other.yaml":    "other.yaml: no such file",
 		"workload: users.yaml\nthresholds: ['p95{GET /b} < 1s']": "bad.yaml:2:14: the threshold's scope `GET /b` matches no endpoint",
 	} {

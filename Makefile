@@ -14,6 +14,7 @@ build: ## build ./bin/lt
 # measure those.
 test: ## every test but the counted suites; under 5 minutes on 2 cores
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "SKIPPED SUITE: the browser tests need Chromium (apt-get install chromium)"
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "SKIPPED SUITE: the tests of PostgreSQL need it (apt-get install postgresql)"
 	$(GO) test $$($(GO) list ./... | grep -v /cmd/lt$$)
 	$(GO) test ./cmd/lt
 
@@ -23,7 +24,8 @@ verify: ## the counted suites: faults, kills, browser, fuzz; under 20 minutes
 
 race: ## the tests under the race detector (needs gcc: -race needs cgo)
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race needs a C compiler (apt-get install gcc)" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m $$($(GO) list ./... | grep -v /cmd/lt$$)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./cmd/lt
 
 lint: ## vet, staticcheck, gofumpt, go mod tidy drift, cross-compilation
 	$(GO) vet ./...

@@ -172,7 +172,7 @@ func failing() *run.Result {
 	r := passing()
 	r.RunID, r.Scenario, r.Load, r.Labels = "normal-20261121T140000Z", "normal", "100 users, 10/s, 5m", nil
 	r.DurationS, r.PlannedS, r.MeasuredS, r.Reference = 300.4, 300, 280, false
-	r.Verdict, r.ExitCode, r.Command = verdict.Fail, 99, "lt run normal --target https://staging.example.com --duration 5m -k --seed 42"
+	r.Verdict, r.ExitCode, r.Command = verdict.Fail, new(99), "lt run normal --target https://staging.example.com --duration 5m -k --seed 42"
 	r.Target, r.Insecure = "https://staging.example.com", true
 	r.Rows = &run.Rows{Created: 4112, Deleted: 300, Left: 3812}
 	r.Outages = []run.Outage{{FromS: 150, ToS: 190, Requests: 1480, Failed: 1480}}
@@ -271,7 +271,7 @@ func exemplar(f *run.Failure) *metric.Exemplar {
 // invalid is a run whose generator could not keep up.
 func invalid() *run.Result {
 	r := passing()
-	r.Verdict, r.ExitCode, r.Model, r.Load = verdict.Invalid, 4, metric.Open, "2,000/s for 2m, at most 10,000 users"
+	r.Verdict, r.ExitCode, r.Model, r.Load = verdict.Invalid, new(4), metric.Open, "2,000/s for 2m, at most 10,000 users"
 	r.Scenario, r.RunID, r.DurationS, r.PlannedS, r.MeasuredS = "rate.yaml", "rate-20261121T140000Z", 121, 120, 110
 	r.Reasons = []string{"lt could not keep its own schedule: 1 % of the iterations started more than 412 ms late, and its CPU was at 196 % of 200 %.", "Latency and throughput are withheld; the target's own failures would still count."}
 	r.Totals.Dropped, r.Totals.Unsent, r.Totals.Pace = 8123, 412, nil
@@ -295,7 +295,7 @@ func invalid() *run.Result {
 // inconclusive is a run of eight seconds.
 func inconclusive() *run.Result {
 	r := passing()
-	r.Verdict, r.ExitCode, r.Load, r.DurationS, r.PlannedS, r.MeasuredS = verdict.Inconclusive, 5, "10 users, 2/s, 8s", 8.1, 8, 3
+	r.Verdict, r.ExitCode, r.Load, r.DurationS, r.PlannedS, r.MeasuredS = verdict.Inconclusive, new(5), "10 users, 2/s, 8s", 8.1, 8, 3
 	r.Scenario, r.Warmup, r.WarmupS = "light", verdict.Count{Requests: 19}, 5
 	r.Endpoints, r.Totals, r.Failures = nil, run.Totals{}, nil
 	setEndpoints(r, apiEndpoints[:2], 3)
@@ -318,7 +318,7 @@ func inconclusive() *run.Result {
 // partial is the journal of a run that was killed.
 func partial() *run.Result {
 	r := passing()
-	r.Complete, r.Verdict, r.ExitCode, r.DurationS, r.MeasuredS = false, verdict.Inconclusive, 5, 412, 392
+	r.Complete, r.Verdict, r.ExitCode, r.DurationS, r.MeasuredS = false, verdict.Inconclusive, nil, 412, 392
 	r.Interrupted = "SIGTERM"
 	r.Reasons = []string{"The run ended at 6:52 of 15:00: what it would have shown later is not known."}
 	r.Timeline = r.Timeline[:412]

@@ -257,7 +257,9 @@ func (p *page) facts(r *run.Result) {
 	if e := r.Environment; e != (run.Environment{}) {
 		add("Generator", clean(e.Host, maxName)+" · "+plural(int64(e.CPUs), "CPU")+" · "+clean(e.OS, maxName)+" · "+clean(e.Go, maxName))
 	}
-	add("Exit code", strconv.Itoa(r.ExitCode))
+	if r.ExitCode != nil {
+		add("Exit code", strconv.Itoa(*r.ExitCode))
+	}
 	if f := r.Preflight; f != nil {
 		p.Preflight = append([]string{preflightLine(f)}, cleanAll(f.Warnings)...)
 	}

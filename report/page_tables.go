@@ -156,9 +156,9 @@ func (p *page) endpoints(r *run.Result) {
 		}
 		p.Endpoints = append(p.Endpoints, row)
 	}
-	p.EndpointsNote = "Measured window only. Response times in ms, of successful requests."
+	p.EndpointsNote = "Requests of the measured window. Response times in ms, of successful requests."
 	if r.Warmup.Requests > 0 {
-		p.EndpointsNote += " The total's error rate counts the warm-up too, as its threshold does."
+		p.EndpointsNote += " Error rates count the warm-up too, as their thresholds do."
 	}
 	if len(r.Endpoints) > 0 {
 		t := &r.Totals

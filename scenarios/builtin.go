@@ -153,11 +153,16 @@ func (s *Scenario) SetWorkload(ref string) error {
 	if slices.Contains(builtinNames(), ref) {
 		data, _ := Source(ref)
 		w, err = Parse(ref+".yaml", data)
+	} else if data, fileErr := readFile(ref); fileErr == nil {
+		w, err = Parse(ref, data)
 	} else {
-		w, err = Load(ref)
+		w, err = Load(ref) // says what is wrong with it
 	}
 	if err != nil {
 		return err
+	}
+	if w.Workload != "" && !slices.Contains(builtinNames(), ref) {
+		return fmt.Errorf("%s takes its users from another workload (%s): name that one", ref, shorten(w.Workload, 60))
 	}
 	if len(w.Personas) == 0 {
 		return fmt.Errorf("%s has no personas: it cannot be a workload; there is %s", ref, strings.Join(namesOf(KindWorkload), ", "))

@@ -234,14 +234,17 @@ func (c *check) holds(a answer) (bool, error) {
 	return ok == true, nil
 }
 
-// explain says what the check found in the answer, for a failure's message.
-func (c *check) explain(a answer, err error) string {
+// explain says what the check found in the answer, for a failure's message. mask
+// masks secrets: it has to come before values are shortened, for half a secret
+// would not be found.
+func (c *check) explain(a answer, err error, mask func(string) string) string {
 	found := map[string]string{}
+	show := func(v any) string { return shorten(mask(fmt.Sprintf("%#v", v)), 60) }
 	for i := range c.paths {
-		found[c.paths[i].source] = shorten(fmt.Sprintf("%#v", c.paths[i].value(a.resp)), 60)
+		found[c.paths[i].source] = show(c.paths[i].value(a.resp))
 	}
 	for _, name := range c.variables {
-		found[name] = shorten(fmt.Sprintf("%#v", a.variable(name)), 60)
+		found[name] = show(a.variable(name))
 	}
 	if c.uses["status"] {
 		found["status"] = fmt.Sprint(a.resp.Status)

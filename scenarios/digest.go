@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/seed-42693903/lt/internal/client"
 )
 
 // Digest names what the scenario does to a target: two runs of scenarios with
@@ -66,6 +66,9 @@ func (l *LoadSpec) canonical() object {
 	}
 	if l.Stages != nil {
 		o["stages"] = l.Stages
+		if l.Open {
+			o["open"] = true
+		}
 	}
 	for key, d := range map[string]*time.Duration{"warmup": l.Warmup, "graceful_stop": l.GracefulStop} {
 		if d != nil {
@@ -79,7 +82,7 @@ func canonicalHeaders(l []Header) object {
 	o := object{}
 	for _, h := range l {
 		o[h.Name] = h.value.source
-		if slices.Contains(secretHeaders, strings.ToLower(h.Name)) {
+		if client.SecretHeader(h.Name) {
 			o[h.Name] = "" // a new key makes no other load, and no digest of a secret should stand about
 		}
 	}

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tidwall/gjson"
 
+	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
@@ -39,33 +41,38 @@ func (u *session) exemplar(r *request) metric.Exemplar {
 	}
 }
 
+// redactMargin is how much more than an exemplar holds is looked at, so that no
+// secret is cut in half: longer than any form of one.
+const redactMargin = 1 << 10
+
 // redacted is text without secrets and no longer than an exemplar may hold. It
 // is redacted before it is cut, for half a secret would not be found.
 func (sc *Script) redacted(text []byte) string {
-	const margin = 1 << 10
-	if len(text) > keptOfExemplar+margin {
-		text = text[:keptOfExemplar+margin]
+	cut := len(text) >= keptOfExemplar+redactMargin // perhaps inside a secret, by the client if not here
+	if cut {
+		text = text[:keptOfExemplar+redactMargin]
 	}
 	text = sc.redactor.Redact(text)
+	if cut {
+		text = text[:max(len(text)-redactMargin, 0)]
+	}
 	if len(text) > keptOfExemplar {
 		text = text[:keptOfExemplar]
 	}
 	return strings.ToValidUTF8(string(text), "\ufffd")
 }
 
-// The headers whose values are credentials, whatever they hold.
-var secretHeaders = []string{
-	"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token",
-}
-
 // head is a request's or answer's head, redacted, its lines separated by \n.
 func (sc *Script) head(head []byte) string {
+	if len(head) >= keptOfExemplar+redactMargin { // its last line is cut, perhaps inside a secret
+		head = head[:bytes.LastIndexByte(head, '\n')+1]
+	}
 	var out []byte
 	for line := range bytes.Lines(head) {
 		line = bytes.TrimRight(line, "\r\n")
 		if name, _, ok := bytes.Cut(line, []byte(":")); ok {
 			n := strings.ToLower(string(name))
-			if slices.Contains(secretHeaders, n) || n == strings.ToLower(sc.credentialHeader) {
+			if client.SecretHeader(n) || n == strings.ToLower(sc.credentialHeader) {
 				line = append(name[:len(name):len(name)], ": ***"...)
 			}
 		}
@@ -82,7 +89,7 @@ func (u *session) message(r *request) string {
 	switch s.Outcome {
 	case metric.Status:
 		m = statusLine(s.Status)
-		if detail := problem(u.resp.Body); detail != "" {
+		if detail := problem([]byte(u.script.redacted(u.resp.Body))); detail != "" {
 			m += ": " + detail
 		}
 		switch {
@@ -93,7 +100,7 @@ func (u *session) message(r *request) string {
 		}
 	case metric.Check:
 		if c := u.failed.check; c != nil {
-			m = c.explain(u.answer(c), u.failed.err)
+			m = c.explain(u.answer(c), u.failed.err, u.script.redactor.RedactString)
 		}
 	case metric.Extract:
 		switch {
@@ -107,7 +114,18 @@ func (u *session) message(r *request) string {
 			m = u.resp.Err.Error()
 		}
 	}
-	return shorten(u.script.redactor.RedactString(m), 500)
+	return shorten(printable(u.script.redactor.RedactString(m)), 500)
+}
+
+// printable is s without control characters: what a target says must not write to
+// the terminal as it pleases.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // statusLine is "422 Unprocessable Entity".

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 const (
 	defaultMaxUsers = 10_000
 	defaultRamp     = 10 * time.Second
+	maxRate         = 1e6 // iterations or users per second
 )
 
 // Profile is the load as the engine takes it, every default filled in: without a
@@ -25,12 +27,11 @@ func (l *LoadSpec) Profile() (load.Profile, error) {
 	switch {
 	case len(l.Stages) > 0:
 		p = load.Profile{Model: metric.Closed, Staged: true, GracefulStop: load.DefaultGracefulStop, Stages: expand(l.Stages)}
-	case l.Rate > 0 && l.Duration > 0:
-		users := l.MaxUsers
-		if users == 0 {
-			users = defaultMaxUsers
+		if l.Open {
+			p.Model, p.MaxUsers = metric.Open, cmp.Or(l.MaxUsers, defaultMaxUsers)
 		}
-		p = load.Rate(l.Rate, l.Duration, users)
+	case l.Rate > 0 && l.Duration > 0:
+		p = load.Rate(l.Rate, l.Duration, cmp.Or(l.MaxUsers, defaultMaxUsers))
 	case l.Users > 0 && l.Duration > 0:
 		spawn := l.SpawnRate
 		if spawn == 0 {
@@ -100,6 +101,9 @@ func ParseRate(text string) (float64, error) {
 		}
 	}
 	f, err := strconv.ParseFloat(digits, 64)
+	if f > maxRate*scale {
+		return 0, fmt.Errorf("`%s` is more than lt paces: at most 1,000,000/s", shorten(text, 40))
+	}
 	if err != nil || !(f > 0) || math.IsInf(f, 0) {
 		return 0, fmt.Errorf("`%s` is no rate: write a number over 0, per second or as in `200/s` or `600/min`", shorten(text, 40))
 	}

@@ -35,6 +35,7 @@ type LoadSpec struct {
 	Warmup       *time.Duration
 	Stages       []Stage
 	Rate         float64 // open model: iterations started per second
+	Open         bool    // Stages are of iterations per second, not of users
 	MaxUsers     int
 	GracefulStop *time.Duration
 	Think        *Range // in place of every persona's own

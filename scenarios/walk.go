@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
@@ -114,7 +115,7 @@ func (s *Scenario) Secrets(lookup func(string) (string, bool)) []string {
 	}
 	credentials := func(headers []Header) {
 		for i := range headers {
-			if slices.Contains(secretHeaders, strings.ToLower(headers[i].Name)) {
+			if client.SecretHeader(headers[i].Name) {
 				for _, p := range headers[i].value.parts {
 					if p.value == nil {
 						secrets = append(secrets, strings.Fields(p.text)...)

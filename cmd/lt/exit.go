@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -179,7 +180,20 @@ func flatten(err error, hints *[]string) []error {
 }
 
 // indent keeps the lines after the first of a message under it.
-func indent(s string) string { return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n    ") }
+func indent(s string) string {
+	return strings.ReplaceAll(printable(strings.TrimRight(s, "\n")), "\n", "\n    ")
+}
+
+// printable is s without the control characters, line breaks apart, with which a
+// hostile target could write to the terminal as it pleases.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
 
 // joinUsage is all the mistakes as one error; nil when there are none.
 func joinUsage(errs []error) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,6 @@ type textFlag struct {
 	kind   string // shown in the help: duration, int, ...
 	values []string
 	repeat bool
-	origin string // what set it: --users, LT_USERS
 }
 
 func (f *textFlag) String() string { return strings.Join(f.values, ", ") }
@@ -37,6 +37,7 @@ type settings struct {
 	flags    *pflag.FlagSet
 	env      *environ
 	mistakes []error
+	typed    map[string]bool // on the command line
 }
 
 // text adds a flag that takes a value, text list one that may be repeated.
@@ -51,23 +52,16 @@ func (s *settings) list(name, short, kind, usage string) {
 // fromEnv sets every flag that the command line did not from its variable:
 // --spawn-rate from LT_SPAWN_RATE. Empty variables count as not set.
 func (s *settings) fromEnv(except ...string) {
+	s.typed = map[string]bool{}
 	s.flags.VisitAll(func(f *pflag.Flag) {
-		for _, name := range except {
-			if f.Name == name {
-				return
-			}
-		}
-		origin := "--" + f.Name
-		if variable := "LT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")); !f.Changed && f.Name != "help" {
+		s.typed[f.Name] = f.Changed
+		variable := "LT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if !f.Changed && f.Name != "help" && !slices.Contains(except, f.Name) {
 			if v := s.env.Getenv(variable); v != "" {
 				if err := s.flags.Set(f.Name, v); err != nil {
 					s.mistake("%s=%q: want true or false", variable, v)
 				}
-				origin = variable
 			}
-		}
-		if t, ok := f.Value.(*textFlag); ok {
-			t.origin = origin
 		}
 	})
 }
@@ -86,6 +80,43 @@ func (s *settings) flag(name string) *textFlag {
 
 // given reports whether the command line or the environment set the flag.
 func (s *settings) given(name string) bool { return s.flags.Changed(name) }
+
+// origin names what set the flag: --users, LT_USERS.
+func (s *settings) origin(name string) string {
+	if !s.typed[name] && s.given(name) {
+		return "LT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	}
+	return "--" + name
+}
+
+// exclude says that the flags a and b do not go together. Where one comes from
+// the command line and the other from the environment, the first wins; clash is
+// true where neither does.
+func (s *settings) exclude(a, b string) (clash bool) {
+	if !s.given(a) || !s.given(b) {
+		return false
+	}
+	switch {
+	case s.typed[a] && !s.typed[b]:
+		s.drop(b)
+	case s.typed[b] && !s.typed[a]:
+		s.drop(a)
+	default:
+		return true
+	}
+	return false
+}
+
+// drop takes back what the environment set.
+func (s *settings) drop(name string) {
+	f := s.flags.Lookup(name)
+	f.Changed = false
+	if t, ok := f.Value.(*textFlag); ok {
+		t.values = nil
+	} else {
+		_ = f.Value.Set(f.DefValue)
+	}
+}
 
 // str is the flag's text, or "".
 func (s *settings) str(name string) string {
@@ -111,11 +142,11 @@ func (s *settings) duration(name string, def time.Duration) time.Duration {
 	d, err := time.ParseDuration(v)
 	switch {
 	case err != nil && isNumber(v):
-		s.mistake("%s %s: want a duration with its unit, such as %ss or %sm", s.flag(name).origin, v, v, v)
+		s.mistake("%s %s: want a duration with its unit, such as %ss or %sm", s.origin(name), v, v, v)
 	case err != nil:
-		s.mistake("%s %q: want a duration such as 30s, 5m or 1h30m", s.flag(name).origin, v)
+		s.mistake("%s %q: want a duration such as 30s, 5m or 1h30m", s.origin(name), v)
 	case d < 0:
-		s.mistake("%s %s: a duration cannot be negative", s.flag(name).origin, v)
+		s.mistake("%s %s: a duration cannot be negative", s.origin(name), v)
 	default:
 		return d
 	}
@@ -130,7 +161,7 @@ func (s *settings) count(name string, def int) int {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > 10_000_000 {
-		s.mistake("%s %q: want a whole number from 1 to 10,000,000", s.flag(name).origin, v)
+		s.mistake("%s %q: want a whole number from 1 to 10,000,000", s.origin(name), v)
 		return def
 	}
 	return n
@@ -144,7 +175,7 @@ func (s *settings) rate(name string, def float64) float64 {
 	}
 	r, err := scenarios.ParseRate(v)
 	if err != nil {
-		s.mistake("%s: %w", s.flag(name).origin, err)
+		s.mistake("%s: %w", s.origin(name), err)
 		return def
 	}
 	return r
@@ -158,7 +189,7 @@ func (s *settings) seed(name string, def uint64) uint64 {
 	}
 	n, err := strconv.ParseUint(v, 10, 64)
 	if err != nil {
-		s.mistake("%s %q: want a whole number of at least 0", s.flag(name).origin, v)
+		s.mistake("%s %q: want a whole number of at least 0", s.origin(name), v)
 		return def
 	}
 	return n
@@ -171,7 +202,7 @@ func (s *settings) stages(name string) []scenarios.Stage {
 	for _, v := range f.values {
 		st, err := scenarios.ParseStage(v)
 		if err != nil {
-			s.mistake("%s: %w", f.origin, err)
+			s.mistake("%s: %w", s.origin(name), err)
 			continue
 		}
 		out = append(out, st)
@@ -186,7 +217,7 @@ func (s *settings) pairs(name string) map[string]string {
 	for _, v := range f.values {
 		key, value, ok := strings.Cut(v, "=")
 		if !ok || key == "" {
-			s.mistake("%s %q: want NAME=VALUE such as commit=4f2a91c", f.origin, v)
+			s.mistake("%s %q: want NAME=VALUE such as commit=4f2a91c", s.origin(name), v)
 			continue
 		}
 		out[key] = value

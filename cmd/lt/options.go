@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/verdict"
@@ -43,6 +44,7 @@ type runOptions struct {
 	connectTimeout time.Duration
 	labels         map[string]string
 	wait           time.Duration
+	seeded         bool
 	noPreflight    bool
 	dryRun         bool
 	confirmed      string // host
@@ -105,14 +107,14 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 		dryRun: s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
 		faults: s.str("faults"), confirmed: s.str("confirm-target"), out: s.str("out"),
 		timeout: s.duration("timeout", client.DefaultTimeout), connectTimeout: s.duration("connect-timeout", client.DefaultConnectTimeout),
-		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), onInconclusive: s.str("on-inconclusive"),
+		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), seeded: s.given("seed"), onInconclusive: s.str("on-inconclusive"),
 		copies: map[string]string{"html": s.str("html"), "json": s.str("json"), "markdown": s.str("markdown")},
 	}
 	if o.out == "" {
 		o.out = defaultOut
 	}
 	if o.onInconclusive != "" && o.onInconclusive != "fail" && o.onInconclusive != "warn" {
-		s.mistake("%s %q: want fail or warn", s.flag("on-inconclusive").origin, o.onInconclusive)
+		s.mistake("%s %q: want fail or warn", s.origin("on-inconclusive"), o.onInconclusive)
 	}
 	for name, d := range map[string]time.Duration{"timeout": o.timeout, "connect-timeout": o.connectTimeout} {
 		if d == 0 {
@@ -121,6 +123,10 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	}
 	if o.faults != "" && !o.reference {
 		s.mistakes = append(s.mistakes, hintf(usageErrorf("--faults %s: only the reference platform fails by order", o.faults), "add --reference"))
+	} else if o.faults != "" {
+		if _, err := loadFaults(o.faults, faults.Gateway, faults.Datalayer); err != nil {
+			s.mistakes = append(s.mistakes, err)
+		}
 	}
 	o.parseHeaders(s)
 	o.parseKey(s)
@@ -159,12 +165,6 @@ func (o *runOptions) parseHeaders(s *settings) {
 	}
 }
 
-// secretHeaders are the headers whose values must stand in no output.
-var secretHeaders = map[string]bool{
-	"authorization": true, "proxy-authorization": true, "cookie": true,
-	"x-api-key": true, "api-key": true, "apikey": true, "x-auth-token": true, "x-access-token": true,
-}
-
 // secrets are all values that must stand in no output.
 func (o *runOptions) secrets() []string {
 	out := o.scenario.Secrets(o.lookup)
@@ -172,7 +172,7 @@ func (o *runOptions) secrets() []string {
 		out = append(out, o.apiKey)
 	}
 	for _, h := range o.headers {
-		if secretHeaders[strings.ToLower(h.Name)] {
+		if client.SecretHeader(h.Name) {
 			out = append(out, h.Value)
 			if _, token, ok := strings.Cut(h.Value, " "); ok {
 				out = append(out, strings.TrimSpace(token))
@@ -246,10 +246,10 @@ func (o *runOptions) parseScenario(s *settings, what string) {
 				method = "POST"
 			}
 		}
-		if s.given("target") {
+		if s.typed["target"] {
 			s.mistake("--target is the URL's own when a URL is run")
 		}
-		if s.given("workload") {
+		if s.typed["workload"] {
 			s.mistake("--workload: a URL has no personas")
 		}
 		if u, err := url.Parse(what); err == nil && u.User != nil {
@@ -259,7 +259,7 @@ func (o *runOptions) parseScenario(s *settings, what string) {
 		o.scenario, err = scenarios.FromURL(what, method, nil, body)
 	} else {
 		for _, name := range []string{"method", "body"} {
-			if s.given(name) {
+			if s.typed[name] {
 				s.mistake("--%s is for running a URL; a scenario's steps say theirs", name)
 			}
 		}
@@ -285,13 +285,14 @@ func credentialsInURL() error {
 func (o *runOptions) parseTarget(s *settings) {
 	text := o.scenario.Target
 	origin := "the scenario's target"
-	if s.given("target") {
-		text, origin = s.str("target"), s.flag("target").origin
+	if s.exclude("reference", "target") {
+		s.mistake("--reference and %s exclude each other: the reference platform is the target", s.origin("target"))
+	}
+	o.reference = s.boolean("reference")
+	if s.given("target") && !o.isURL {
+		text, origin = s.str("target"), s.origin("target")
 	}
 	if o.reference {
-		if s.given("target") {
-			s.mistake("--reference and %s exclude each other: the reference platform is the target", origin)
-		}
 		if o.isURL {
 			s.mistake("--reference and a URL exclude each other: the URL is the target")
 		}
@@ -350,7 +351,13 @@ func (o *runOptions) parseThresholds(s *settings) {
 	if s.boolean("no-thresholds") {
 		o.thresholds = nil
 	}
-	o.thresholds = verdict.Merge(o.thresholds, parse(s.flag("threshold").values, "flag", "--threshold "))
+	given := parse(s.flag("threshold").values, "flag", "")
+	for i, t := range given {
+		if len(verdict.Merge(given[:i], []verdict.Threshold{t})) == i {
+			s.mistakes = append(s.mistakes, hintf(usageErrorf("--threshold %q: there is another one on the same metric", t.Expression), "a run has one limit for a metric and scope"))
+		}
+	}
+	o.thresholds = verdict.Merge(o.thresholds, given)
 }
 
 // tls is how connections are secured; nil: verified against the system's roots.
@@ -378,7 +385,7 @@ func (o *runOptions) repeat(s *settings, what string) string {
 			switch {
 			case f.name == "api-key" && !strings.HasPrefix(v, "env:") && !strings.HasPrefix(v, "@"):
 				words = append(words, "--api-key", "env:LT_API_KEY")
-			case f.name == "header" && secretHeaders[strings.ToLower(strings.TrimSpace(strings.SplitN(v, ":", 2)[0]))]:
+			case f.name == "header" && client.SecretHeader(strings.SplitN(v, ":", 2)[0]):
 				words = append(words, "-H", `"`+strings.SplitN(v, ":", 2)[0]+`: $LT_API_KEY"`)
 			case f.boolean:
 				words = append(words, "--"+f.name)

@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +32,7 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 		Command: o.command, Resolution: run.Resolution(o.profile.Duration()),
 	}
 	p.Target = o.redactor.RedactString(p.Target)
-	if p.Seed == 0 {
+	if !o.seeded {
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {
 			return nil, err
@@ -55,23 +57,17 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 
 // checkScopes refuses thresholds that match no endpoint: they would pass for ever.
 func checkScopes(p *run.Plan) error {
+	var names []string
+	for _, e := range p.Endpoints {
+		names = append(names, e.Name())
+	}
+	var errs []error
 	for _, t := range p.Thresholds {
-		if t.Scope == "" {
-			continue
-		}
-		var names []string
-		for _, e := range p.Endpoints {
-			if t.Matches(e.Name()) {
-				names = nil
-				break
-			}
-			names = append(names, e.Name())
-		}
-		if len(names) == len(p.Endpoints) {
-			return hintf(usageErrorf("threshold %q matches no endpoint", t.Expression), "the endpoints are: %s", strings.Join(names, ", "))
+		if t.Scope != "" && !slices.ContainsFunc(names, t.Matches) {
+			errs = append(errs, hintf(usageErrorf("threshold %q matches no endpoint", t.Expression), "the endpoints are: %s", strings.Join(names, ", ")))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // expected is how many requests the plan leads to, the counted ones and all; 0:
@@ -94,6 +90,19 @@ func (r *runner) expected() (counted, all float64) {
 		return each*total + start, each*total + start
 	}
 	return each * (total - warm), each*total + start
+}
+
+// peakRate is the most requests per second that the plan asks for; 0: it depends
+// on the target.
+func (r *runner) peakRate() float64 {
+	rate := r.script.IterationRequests() * r.plan.Profile.Peak()
+	if r.plan.Profile.Model == metric.Open {
+		return rate
+	}
+	if r.plan.Think.Mean <= 0 {
+		return 0
+	}
+	return rate / r.plan.Think.Mean.Seconds()
 }
 
 // printPlan says what is going to be done, and what it will not be able to show.
@@ -203,12 +212,14 @@ func (r *runner) safety(ctx context.Context) error {
 			return nil
 		}
 	}
-	_, all := r.expected()
-	if rate := all / r.plan.Profile.Duration().Seconds(); all > 0 && rate <= publicRate {
+	if rate := r.peakRate(); rate > 0 && rate <= publicRate {
 		return nil
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
+		if r.o.noPreflight {
+			return notReadyf("%s: %w", host, err)
+		}
 		return nil // preflight says it better
 	}
 	for _, a := range addrs {

@@ -24,12 +24,17 @@ func (r *runner) preflight(ctx context.Context) error {
 	deadline := time.Now().Add(r.o.wait)
 	for {
 		probes := r.script.Preflight(ctx)
-		*result = run.Preflight{}
+		result.Warnings = nil // of the last try; the requests of all tries count
 		var stop error
+		again := true // nothing answers: waiting may help
 		for _, p := range probes {
 			result.Requests += int64(p.Requests)
+			if p.Requests == 0 {
+				result.Warnings = append(result.Warnings, fmt.Sprintf("persona %s: %s", p.Persona, p.Message))
+				continue
+			}
 			if p.Class.Outcome == metric.OK {
-				if p.Endpoint.Method == "POST" && p.Requests > 0 {
+				if p.Endpoint.Method == "POST" && r.plan.HasMembers(p.Endpoint.Path) {
 					result.Created++
 				}
 				continue
@@ -39,6 +44,7 @@ func (r *runner) preflight(ctx context.Context) error {
 				if stop == nil {
 					stop = err
 				}
+				again = again && p.Class.Outcome != metric.Status
 				continue
 			}
 			warning := fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message)
@@ -53,7 +59,7 @@ func (r *runner) preflight(ctx context.Context) error {
 			}
 			return nil
 		}
-		if time.Now().After(deadline) {
+		if !again || time.Now().After(deadline) {
 			return stop
 		}
 		select {

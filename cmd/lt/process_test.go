@@ -137,8 +137,8 @@ func TestASignalStopsARunAndReportsIt(t *testing.T) {
 				t.Errorf("exit code %d, want %d\n%s", code, c.code, s.stderr.String())
 			}
 			r := s.result()
-			if r.Interrupted != "interrupted" || !r.Complete || r.ExitCode != c.code {
-				t.Errorf("interrupted %q, complete %v, exit code %d", r.Interrupted, r.Complete, r.ExitCode)
+			if r.Interrupted != "interrupted" || !r.Complete || r.ExitCode == nil || *r.ExitCode != c.code {
+				t.Errorf("interrupted %q, complete %v, exit code %v", r.Interrupted, r.Complete, r.ExitCode)
 			}
 			if all := r.Totals.Requests + r.Warmup.Requests + r.Preflight.Requests; all != seen.Load() {
 				t.Errorf("totals + warm-up + preflight = %d, the server saw %d", all, seen.Load())
@@ -211,7 +211,7 @@ func partial(t *testing.T, s *started) {
 	if err := json.Unmarshal(out, &r); err != nil {
 		t.Fatal(err)
 	}
-	if n := bytes.Count(lines, []byte("\n")); r.Complete || len(r.Timeline) < n-1 {
+	if n := bytes.Count(lines, []byte("\n")); r.Complete || r.ExitCode != nil || len(r.Timeline) < n-1 {
 		t.Errorf("complete %v; %d points of %d intervals", r.Complete, len(r.Timeline), n)
 	}
 	words := lt(t, "report", "latest")
@@ -284,4 +284,43 @@ func TestADeadStderrEndsNoRun(t *testing.T) {
 	if res := s.result(); !res.Complete || res.DurationS < 6 {
 		t.Errorf("complete %v after %v s", res.Complete, res.DurationS)
 	}
+}
+
+// TestAStuckStderrHoldsNoRun: a terminal that nobody reads must not keep Ctrl-C
+// from the load.
+func TestAStuckStderrHoldsNoRun(t *testing.T) {
+	t.Parallel()
+	url, _ := fine(t)
+	s := &started{Cmd: lt(t, "run", url, "-u", "1", "-d", "10m"), t: t, ended: make(chan error, 1)}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	s.Stderr = w
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		s.Process.Kill()
+		s.Wait()
+	}()
+	s.running(2)
+	// A description of its own, so that only this side does not block.
+	full, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		skipSuite(t, "this system has no /proc/self/fd")
+	}
+	defer syscall.Close(full)
+	for _, size := range []int{4096, 1} {
+		for err = nil; err == nil; {
+			_, err = syscall.Write(full, make([]byte, size))
+		}
+	}
+	s.Process.Signal(syscall.SIGINT)
+	s.until("the interrupt", func() bool {
+		events, _ := os.ReadFile(s.latest(run.IntervalsFile))
+		return bytes.Contains(events, []byte(`"interrupted"`)) && bytes.Contains(events, []byte(`"final":true`))
+	})
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"slices"
 	"time"
 
-	"github.com/seed-42693903/lt/internal/load"
-	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/scenarios"
 )
 
@@ -15,39 +14,32 @@ func (o *runOptions) parseLoad(s *settings) {
 	if o.isURL {
 		l.Users, l.SpawnRate, l.Duration = urlUsers, 0, urlDuration
 	}
-	given := func(names ...string) bool {
-		for _, name := range names {
-			if s.given(name) {
-				return true
-			}
-		}
-		return false
-	}
+	mistakes := len(s.mistakes)
 	clash := func(hint, format string, args ...any) {
 		s.mistakes = append(s.mistakes, hintf(usageErrorf(format, args...), "%s", hint))
 	}
+	if s.exclude("rate", "stage") {
+		clash("--open --stage 30s:200 ramps the rate", "%s and %s exclude each other", s.origin("rate"), s.origin("stage"))
+	}
+	if s.exclude("rate", "open") {
+		s.mistake("%s is an open model already: drop %s", s.origin("rate"), s.origin("open"))
+	}
+	if s.exclude("users", "concurrency") {
+		s.mistake("-c is another name of --users: give one of them")
+	}
+	for _, name := range []string{"users", "concurrency", "spawn-rate", "duration"} {
+		if name != "duration" && s.exclude("rate", name) {
+			clash("--max-users caps them", "with %s, users are added as they are needed: drop %s", s.origin("rate"), s.origin(name))
+		}
+		staged := s.exclude("stage", name) || (!s.given("stage") && !s.given("rate") && len(l.Stages) > 0 && s.given(name))
+		if staged {
+			clash("use --stage DURATION:TARGET", "%s does not fit a load that is given in stages", s.origin(name))
+		}
+	}
+	given := func(names ...string) bool { return slices.ContainsFunc(names, s.given) }
 	o.ownLoad = !given("users", "concurrency", "spawn-rate", "duration", "rate", "stage", "warmup", "open")
 	staged := given("stage") || (len(l.Stages) > 0 && !given("rate"))
 	open := s.boolean("open")
-	if staged {
-		for _, name := range []string{"users", "concurrency", "spawn-rate", "duration"} {
-			if given(name) {
-				clash("use --stage DURATION:TARGET", "--%s does not fit a load that is given in stages", name)
-			}
-		}
-	}
-	if given("rate") && given("stage") {
-		clash("--open --stage 30s:200 ramps the rate", "--rate and --stage exclude each other")
-	}
-	if given("rate") && given("users", "concurrency", "spawn-rate") {
-		clash("--max-users caps them", "with --rate, users are added as they are needed")
-	}
-	if given("rate") && open {
-		s.mistake("--rate is an open model already: drop --open")
-	}
-	if given("users") && given("concurrency") {
-		s.mistake("-c is another name of --users: give one of them")
-	}
 
 	users := "users"
 	if given("concurrency") {
@@ -74,26 +66,20 @@ func (o *runOptions) parseLoad(s *settings) {
 	if o.isURL && l.SpawnRate == 0 && l.Rate == 0 {
 		l.SpawnRate = float64(l.Users) * 10 // all within a tenth of a second: nothing to warm up but connections
 	}
-	if len(s.mistakes) > 0 {
+	if l.Open = l.Open || (open && staged); open && !staged {
+		o.openLoad(l, s)
+	}
+	if len(s.mistakes) > mistakes {
 		return
 	}
-	if open && !staged {
-		o.openLoad(l, s)
-		if len(s.mistakes) > 0 {
-			return
-		}
-	}
 	p, err := l.Profile()
-	if err == nil && open && staged {
-		p.Model, p.MaxUsers = metric.Open, l.MaxUsers
-		if p.MaxUsers == 0 {
-			p.MaxUsers = load.Rate(1, 1, 0).MaxUsers
-		}
-		err = p.Validate()
-	}
 	if err != nil {
 		s.mistakes = append(s.mistakes, hintf(usageErrorf("%s: %w", o.scenario.Name, err), "--users N or --rate N/s, and --duration 1m, give a load"))
 		return
+	}
+	if l.GracefulStop == nil {
+		// A request that the timeout still allows must not be cut off.
+		p.GracefulStop = max(p.GracefulStop, o.timeout+time.Second)
 	}
 	o.profile = p
 }

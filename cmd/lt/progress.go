@@ -25,9 +25,11 @@ type progress struct {
 	w       io.Writer
 	total   time.Duration
 	failed  int64
+	dropped int64
+	users   int // most since the last line
 	last    time.Duration
 	since   metric.Dist // of successful requests since the last line
-	ok, n   int64       // requests since the last line
+	n       int64       // requests since the last line
 	elapsed time.Duration
 
 	bars *mpb.Progress
@@ -67,7 +69,8 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	}
 	t := s.Totals()
 	p.failed += t.Failed
-	p.ok += t.Requests - t.Failed
+	p.dropped += s.Dropped
+	p.users = max(p.users, s.Users)
 	p.n += t.Requests
 	p.since.Merge(&t.Response)
 	p.elapsed = s.Offset + s.Length
@@ -79,32 +82,41 @@ func (p *progress) observe(s *metric.Snapshot) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d users  %.0f req/s", s.Users, float64(p.n)/length)
+	fmt.Fprintf(&b, "%d users  %.0f req/s", p.users, float64(p.n)/length)
 	if p.since.Count > 0 {
 		fmt.Fprintf(&b, "  p50 %s  p95 %s  p99 %s", millis(p.since.Quantile(.5)), millis(p.since.Quantile(.95)), millis(p.since.Quantile(.99)))
 	}
 	fmt.Fprintf(&b, "  %d failed", p.failed)
-	if s.Dropped > 0 {
-		fmt.Fprintf(&b, "  %d dropped", s.Dropped)
+	if p.dropped > 0 {
+		fmt.Fprintf(&b, "  %d dropped", p.dropped)
 	}
 	if s.Period == metric.Warmup {
 		b.WriteString("  warm-up")
 	}
-	p.since, p.ok, p.n, p.last = metric.Dist{}, 0, 0, p.elapsed
+	p.since, p.n, p.users, p.last = metric.Dist{}, 0, 0, p.elapsed
 	if p.bars != nil {
 		p.text.Store(new(b.String()))
 		p.bar.SetCurrent(min(p.elapsed, p.total-time.Millisecond).Milliseconds()) // whole, the bar would end
 		return nil
 	}
-	_, err := fmt.Fprintf(p.w, "%6s of %s  %s\n", short(p.elapsed.Round(time.Second)), short(p.total), b.String())
+	_, err := fmt.Fprintf(p.w, "%6s of %s  %s\n", short(min(p.elapsed.Round(time.Second), p.total)), short(p.total), b.String())
 	return err
 }
 
-// close takes the bar away.
+// close takes the bar away, from a terminal that takes anything.
 func (p *progress) close() {
-	if p.bars != nil {
+	if p.bars == nil {
+		return
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
 		p.bar.Abort(true)
 		p.bars.Wait()
+	}()
+	select {
+	case <-gone:
+	case <-time.After(2 * time.Second):
 	}
 }
 

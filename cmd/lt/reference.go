@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/seed-42693903/lt/fixtures/datalayer"
+	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/fixtures/gateway"
 )
 
@@ -42,17 +44,22 @@ type reference struct {
 }
 
 // startReference starts the platform on free loopback ports. When ctx ends before it is ready, what has been started is stopped.
-// faults names a fault profile; none exist yet.
-func startReference(ctx context.Context, stderr io.Writer, faults string) (*reference, error) {
-	if faults != "" {
-		return nil, hintf(usageErrorf("--faults %s: this version has no fault profiles yet", faults), "leave --faults out")
+// profile names a fault profile; "" is none. It is read here, once: a child gets its text.
+func startReference(ctx context.Context, stderr io.Writer, profile string) (*reference, error) {
+	ordered := map[faults.Process]*childFaults{}
+	if profile != "" {
+		p, err := loadFaults(profile, faults.Gateway, faults.Datalayer)
+		if err != nil {
+			return nil, err
+		}
+		ordered[p.At] = &childFaults{p.Name, p.Text}
 	}
 	ref := &reference{Key: newKey(), stderr: stderr}
 	upstreamKey := newKey()
-	upstream, err := ref.start(ctx, "datalayer", childConfig{Addr: "127.0.0.1:0", Key: upstreamKey})
+	upstream, err := ref.start(ctx, "datalayer", childConfig{Addr: "127.0.0.1:0", Key: upstreamKey, Faults: ordered[faults.Datalayer]})
 	if err == nil {
 		ref.URL, err = ref.start(ctx, "gateway", childConfig{
-			Addr: "127.0.0.1:0", Key: ref.Key, Upstream: upstream, UpstreamKey: upstreamKey,
+			Addr: "127.0.0.1:0", Key: ref.Key, Upstream: upstream, UpstreamKey: upstreamKey, Faults: ordered[faults.Gateway],
 		})
 	}
 	if err != nil {
@@ -221,6 +228,29 @@ type childConfig struct {
 	DB          string `json:"db,omitempty"` // of a data layer; empty: a throw-away file of its own
 	Upstream    string `json:"upstream,omitempty"`
 	UpstreamKey string `json:"upstream_key,omitempty"`
+
+	Faults *childFaults `json:"faults,omitempty"`
+}
+
+// childFaults is a fault profile on its way to a child.
+type childFaults struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// wrap puts the faults before the server; the receiver may be nil.
+func (f *childFaults) wrap(server interface {
+	Wrap(func(http.Handler) http.Handler)
+},
+) error {
+	if f == nil {
+		return nil
+	}
+	p, err := faults.Parse(f.Name, f.Text)
+	if err == nil {
+		server.Wrap(p.Handler)
+	}
+	return err
 }
 
 // A childReady is a child's answer, one line on its standard output.
@@ -284,6 +314,9 @@ func datalayerChild(env *environ, cfg childConfig) (service, func() error, error
 	if err != nil {
 		return nil, nil, errors.Join(err, cleanUp())
 	}
+	if err := cfg.Faults.wrap(dl); err != nil {
+		return nil, nil, errors.Join(err, dl.Close(), cleanUp())
+	}
 	return dl, cleanUp, nil
 }
 
@@ -295,5 +328,5 @@ func gatewayChild(env *environ, cfg childConfig) (service, func() error, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return gw, func() error { return nil }, nil
+	return gw, func() error { return nil }, cfg.Faults.wrap(gw)
 }

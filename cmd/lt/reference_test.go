@@ -286,7 +286,7 @@ func TestReferenceSweepsAndTells(t *testing.T) {
 
 func TestReferenceThatCannotStart(t *testing.T) {
 	temp := ownTemp(t)
-	if _, err := startReference(t.Context(), io.Discard, "flaky"); err == nil || !strings.Contains(err.Error(), "no fault profiles yet") {
+	if _, err := startReference(t.Context(), io.Discard, "nobody"); err == nil || !strings.Contains(err.Error(), "no fault profile") {
 		t.Errorf("faults: %v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -30,7 +31,7 @@ directory.`,
 	}
 	cmd.Flags().StringVarP(&format, "format", "f", "terminal", "one of "+strings.Join(names, ", "))
 	cmd.Flags().StringVarP(&output, "output", "o", "-", "file to write to (- for stdout)")
-	cmd.Flags().StringVar(&out, "out", defaultOut, "where runs are kept")
+	cmd.Flags().StringVar(&out, "out", cmp.Or(env.Getenv("LT_OUT"), defaultOut), "where runs are kept")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print more")
 	cmd.Flags().BoolVar(&noColor, "no-color", false, "no colours (also NO_COLOR)")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

@@ -115,7 +115,7 @@ func version() string {
 	return v
 }
 
-// noArgs, exactArgs and maxArgs are cobra's, with messages in lt's form.
+// noArgs, exactArgs and atLeastArgs are cobra's, with messages in lt's form.
 func noArgs(cmd *cobra.Command, args []string) error { return exactArgs(0, "")(cmd, args) }
 
 func exactArgs(n int, what string) cobra.PositionalArgs {
@@ -125,6 +125,15 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 			return hintf(usageErrorf("%s needs %s", cmd.CommandPath(), what), "usage: %s", cmd.UseLine())
 		case len(args) > n:
 			return hintf(usageErrorf("%s: unexpected argument %q", cmd.CommandPath(), args[n]), "usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+func atLeastArgs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return exactArgs(n, what)(cmd, args)
 		}
 		return nil
 	}

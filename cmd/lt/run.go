@@ -20,6 +20,7 @@ import (
 	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/internal/verdict"
 	"github.com/seed-42693903/lt/report"
 	"github.com/seed-42693903/lt/scenarios"
 )
@@ -92,6 +93,8 @@ func (r *runner) run(parent context.Context) error {
 				continue
 			}
 			cancel()
+			// Whatever holds lt up, a terminal that nobody reads perhaps: it ends now.
+			time.AfterFunc(interruptGrace, func() { os.Exit(int(r.signal.Load())) })
 		}
 	}()
 	// Until load runs, the first signal already ends everything.
@@ -107,6 +110,9 @@ func (r *runner) run(parent context.Context) error {
 		}
 	}()
 
+	if err := r.prepare(); err != nil { // every mistake before anything is started
+		return err
+	}
 	if r.o.reference && !r.o.dryRun {
 		ref, err := startReference(before, r.env.Stderr, r.o.faults)
 		if err != nil {
@@ -117,9 +123,9 @@ func (r *runner) run(parent context.Context) error {
 		if err := r.o.useReference(ref); err != nil {
 			return err
 		}
-	}
-	if err := r.prepare(); err != nil {
-		return err
+		if err := r.prepare(); err != nil {
+			return err
+		}
 	}
 	r.printPlan()
 	if r.o.dryRun {
@@ -175,6 +181,9 @@ func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
 	if err != nil {
 		return hintf(fmt.Errorf("make the run's directory: %w", err), "--out DIR says where results go")
 	}
+	if dir.LinkErr != nil {
+		fmt.Fprintf(r.env.Stderr, "lt: warning: %s\n", printable(dir.LinkErr.Error()))
+	}
 	journal, err := run.NewJournal(dir)
 	if err != nil {
 		return err
@@ -188,8 +197,8 @@ func (r *runner) load(ctx context.Context, stop <-chan struct{}) error {
 	go func() {
 		select {
 		case <-stop:
+			engine.Stop("interrupted", interruptGrace) // before a word to a terminal that may be stuck
 			fmt.Fprintf(r.env.Stderr, "lt: stopping: requests under way have %v; press Ctrl-C again to stop at once\n", interruptGrace)
-			engine.Stop("interrupted", interruptGrace)
 		case <-ended:
 		}
 	}()
@@ -212,48 +221,56 @@ func (r *runner) finish(dir *run.Dir, result *run.Result, runErr error) error {
 	var errs []error
 	if runErr != nil {
 		errs = append(errs, hintf(fmt.Errorf("the journal could not be written: %w", runErr),
-			"the figures above are of the time until then; --out DIR says where results go"))
-	}
-	if len(errs) > 0 && code != exitThreshold {
+			"the figures are of the time until then; --out DIR says where results go"))
 		code = exitError
 	}
-	result.ExitCode = code
+	result.ExitCode = &code
 	errs = append(errs, writeReports(r.env, r.o, dir, result)...)
-	if len(errs) > 0 {
-		code = exitError
-	}
-	fmt.Fprintf(r.env.Stderr, "exit %d: %s\n", code, meaning(code))
-	if err := errors.Join(errs...); err != nil {
-		return &cliError{code: code, err: err}
-	}
-	return &cliError{code: code}
+	fmt.Fprintf(r.env.Stderr, "exit %d: %s\n", code, r.ending(code, result))
+	return &cliError{code: code, err: errors.Join(errs...)}
 }
 
-// writeReports writes the run's files, result.json last, the copies that were
-// asked for, and the summary on stdout.
+// ending is the exit code in words; a 0 is not always a pass.
+func (r *runner) ending(code int, result *run.Result) string {
+	switch {
+	case code == exitPass && result.Verdict == verdict.None:
+		return "nothing was judged, for there is no threshold"
+	case code == exitPass && result.Verdict == verdict.Inconclusive:
+		return "not proven; --on-inconclusive warn lets it pass"
+	}
+	return meaning(code)
+}
+
+// writeReports writes the run's files and the copies that were asked for,
+// result.json last, and then the summary on stdout. What cannot be written makes
+// the exit code, and so result.json's, 1.
 func writeReports(env *environ, o *runOptions, dir *run.Dir, result *run.Result) (errs []error) {
 	add := func(err error) {
 		if err != nil {
 			errs = append(errs, err)
+			*result.ExitCode = exitError
 		}
 	}
 	opts := report.Options{Dir: dir.Path, Verbose: o.verbose}
+	piped := false // stdout holds a document, and nothing else
 	for _, name := range []string{"html", "markdown", "json"} {
 		f, _ := report.ByName(name)
-		add(dir.Write(f.File, func(w io.Writer) error { return f.Render(w, result, opts) }))
-		if path := o.copies[name]; path != "" {
-			if path == "-" {
-				add(f.Render(env.Stdout, result, opts))
-				continue
+		render := func(w io.Writer) error { return f.Render(w, result, opts) }
+		switch path := o.copies[name]; path {
+		case "":
+		case "-":
+			piped = true
+			add(render(env.Stdout))
+		default:
+			err := os.MkdirAll(filepath.Dir(path), 0o777)
+			if err == nil {
+				err = run.WriteFile(path, render)
 			}
-			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-				add(err)
-				continue
-			}
-			add(run.WriteFile(path, func(w io.Writer) error { return f.Render(w, result, opts) }))
+			add(err)
 		}
+		add(dir.Write(f.File, render))
 	}
-	if !o.quiet {
+	if !o.quiet && !piped {
 		f, _ := report.ByName("terminal")
 		opts.Color, opts.Width = o.color(env)
 		add(f.Render(env.Stdout, result, opts))

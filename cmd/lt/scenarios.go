@@ -53,7 +53,7 @@ func newScenariosCmd(env *environ) *cobra.Command {
 		&cobra.Command{
 			Use:   "validate FILE...",
 			Short: "Report every mistake in scenario files",
-			Args:  cobra.MinimumNArgs(1),
+			Args:  atLeastArgs(1, "a scenario file"),
 			RunE: func(_ *cobra.Command, args []string) error {
 				var errs []error
 				for _, name := range args {

@@ -14,10 +14,12 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-42693903/lt/fixtures/datalayer"
+	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/fixtures/gateway"
 )
 
@@ -36,7 +38,7 @@ func newServeCmd(env *environ) *cobra.Command {
 		Use:   "serve gateway|datalayer|all",
 		Short: "Run the reference platform, or one half of it",
 		Long: `The reference platform is a small API gateway in front of a data layer that
-keeps agents, goals and tasks in SQLite. It is there to aim lt at.
+keeps its rows in SQLite or PostgreSQL. It is there to aim lt at.
 
 Keys come from LT_API_KEY (to call the gateway) and LT_UPSTREAM_KEY (the
 gateway's own, to call the data layer). One that is not set is made and shown.`,
@@ -55,6 +57,7 @@ gateway's own, to call the data layer). One that is not set is made and shown.`,
 
 func newServeGatewayCmd(env *environ) *cobra.Command {
 	var addr, upstream string
+	var faulty faultFlags
 	var lifeline bool
 	cmd := &cobra.Command{
 		Use: "gateway", Short: "Run the gateway in front of a data layer", Args: noArgs,
@@ -62,17 +65,20 @@ func newServeGatewayCmd(env *environ) *cobra.Command {
 			if lifeline {
 				return serveLifeline(env, gatewayChild)
 			}
-			return serveGateway(env, addr, upstream)
+			return serveGateway(env, addr, upstream, faulty)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultGateway, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&upstream, "upstream", "http://"+defaultDatalayer, "`URL` of the data layer")
+	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
 }
 
 func newServeDatalayerCmd(env *environ) *cobra.Command {
 	var addr, db string
+	var lameDuck time.Duration
+	var faulty faultFlags
 	var lifeline bool
 	cmd := &cobra.Command{
 		Use: "datalayer", Short: "Run the data layer", Args: noArgs,
@@ -80,24 +86,28 @@ func newServeDatalayerCmd(env *environ) *cobra.Command {
 			if lifeline {
 				return serveLifeline(env, datalayerChild)
 			}
-			return serveDatalayer(env, addr, db)
+			return serveDatalayer(env, addr, db, lameDuck, faulty)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultDatalayer, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
-	cmd.Flags().StringVar(&db, "db", "sqlite:lt-datalayer.db", "database, `sqlite:PATH`")
+	cmd.Flags().StringVar(&db, "db", "sqlite:lt-datalayer.db", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+	cmd.Flags().DurationVar(&lameDuck, "lame-duck", 0, "how long to go on, not ready, when told to stop: `DURATION`")
+	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
 }
 
 func newServeAllCmd(env *environ) *cobra.Command {
 	var addr, datalayerAddr, db string
+	var faulty faultFlags
 	cmd := &cobra.Command{
 		Use: "all", Short: "Run gateway and data layer in one process", Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return serveAll(env, addr, datalayerAddr, db) },
+		RunE: func(*cobra.Command, []string) error { return serveAll(env, addr, datalayerAddr, db, faulty) },
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultGateway, "`HOST:PORT` of the gateway; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&datalayerAddr, "datalayer-addr", defaultDatalayer, "`HOST:PORT` of the data layer")
-	cmd.Flags().StringVar(&db, "db", "", "database, `sqlite:PATH` (default a throw-away file)")
+	cmd.Flags().StringVar(&db, "db", "", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME (default a throw-away file)")
+	faulty.add(cmd)
 	return cmd
 }
 
@@ -108,7 +118,12 @@ func addLifelineFlag(cmd *cobra.Command, on *bool) {
 	}
 }
 
-func serveGateway(env *environ, addr, upstream string) error {
+func serveGateway(env *environ, addr, upstream string, faulty faultFlags) error {
+	fails, err := faulty.open(faults.Gateway)
+	if err != nil {
+		return err
+	}
+	defer fails.close()
 	ln, err := listenOn(addr, "--addr")
 	if err != nil {
 		return err
@@ -127,14 +142,21 @@ func serveGateway(env *environ, addr, upstream string) error {
 	if err != nil {
 		return usageErrorf("%w", err)
 	}
+	fails.wrap(faults.Gateway, gw)
+	fails.tell(env.Stdout)
 	fmt.Fprintf(env.Stdout, "gateway     %s\nupstream    %s\nkey         %s\n", urlOf(ln), upstream, shown)
 	return serveUntilSignal(env, served{gw, ln})
 }
 
-func serveDatalayer(env *environ, addr, db string) error {
+func serveDatalayer(env *environ, addr, db string, lameDuck time.Duration, faulty faultFlags) error {
 	if err := datalayer.CheckDB(db); err != nil {
 		return usageErrorf("--db: %w", err)
 	}
+	fails, err := faulty.open(faults.Datalayer)
+	if err != nil {
+		return err
+	}
+	defer fails.close()
 	ln, err := listenOn(addr, "--addr")
 	if err != nil {
 		return err
@@ -144,20 +166,27 @@ func serveDatalayer(env *environ, addr, db string) error {
 	if err != nil {
 		return err
 	}
-	dl, err := datalayer.New(datalayer.Config{DB: db, Key: key, Log: logTo(env.Stderr, slog.LevelWarn)})
+	dl, err := datalayer.New(datalayer.Config{DB: db, Key: key, LameDuck: lameDuck, Log: logTo(env.Stderr, slog.LevelWarn)})
 	if err != nil {
-		return hintf(err, "--db sqlite:PATH says where the database is")
+		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}
-	fmt.Fprintf(env.Stdout, "data layer  %s\ndatabase    %s\nkey         %s\n", urlOf(ln), db, shown)
+	fails.wrap(faults.Datalayer, dl)
+	fails.tell(env.Stdout)
+	fmt.Fprintf(env.Stdout, "data layer  %s\ndatabase    %s\nkey         %s\n", urlOf(ln), datalayer.ShowDB(db), shown)
 	return serveUntilSignal(env, served{dl, ln})
 }
 
-func serveAll(env *environ, addr, datalayerAddr, db string) (err error) {
+func serveAll(env *environ, addr, datalayerAddr, db string, faulty faultFlags) (err error) {
 	if db != "" {
 		if err := datalayer.CheckDB(db); err != nil {
 			return usageErrorf("--db: %w", err)
 		}
 	}
+	fails, err := faulty.open(faults.Gateway, faults.Datalayer)
+	if err != nil {
+		return err
+	}
+	defer fails.close()
 	front, err := listenOn(addr, "--addr")
 	if err != nil {
 		return err
@@ -176,7 +205,7 @@ func serveAll(env *environ, addr, datalayerAddr, db string) (err error) {
 	if upstreamKey == "" {
 		upstreamKey = newKey()
 	}
-	database := db
+	database := datalayer.ShowDB(db)
 	if db == "" {
 		scratch, err := datalayer.NewScratch()
 		if err != nil {
@@ -188,13 +217,16 @@ func serveAll(env *environ, addr, datalayerAddr, db string) (err error) {
 	}
 	dl, err := datalayer.New(datalayer.Config{DB: db, Key: upstreamKey, Log: logTo(env.Stderr, slog.LevelWarn)})
 	if err != nil {
-		return hintf(err, "--db sqlite:PATH says where the database is")
+		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}
 	defer dl.Close()
 	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, Log: logTo(env.Stderr, slog.LevelWarn)}, urlOf(behind), key)
 	if err != nil {
 		return err
 	}
+	fails.wrap(faults.Gateway, gw)
+	fails.wrap(faults.Datalayer, dl)
+	fails.tell(env.Stdout)
 	base, assign, header := urlOf(front), envAPIKey+"="+key+" ", key
 	if env.Getenv(envAPIKey) != "" {
 		assign, header = "", "$"+envAPIKey // it stands in the caller's environment, and nowhere else

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"syscall"
 
@@ -90,5 +91,30 @@ func explain(err error) error {
 	case exhausted(err):
 		return fmt.Errorf("%w: this process ran into a limit (%s): raise it, or use fewer users", err, descriptorLimit())
 	}
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		return plainError{op, err}
+	}
 	return err
 }
+
+// A plainError is a network error in the words of people: "connection refused
+// (127.0.0.1:8009)" rather than the system call's.
+type plainError struct {
+	op *net.OpError
+	error
+}
+
+func (e plainError) Error() string {
+	var text string
+	if call := (*os.SyscallError)(nil); errors.As(e.op.Err, &call) {
+		text = call.Err.Error()
+	} else {
+		text = e.op.Err.Error()
+	}
+	if e.op.Op == "dial" && e.op.Addr != nil {
+		text += " (" + e.op.Addr.String() + ")"
+	}
+	return text
+}
+
+func (e plainError) Unwrap() error { return e.error }

@@ -185,3 +185,13 @@ func (r *Redactor) headerValues(found []span, b []byte) []span {
 	}
 	return found
 }
+
+// secretWords are parts of the names of headers that carry credentials.
+var secretWords = []string{"auth", "cookie", "credential", "key", "password", "secret", "session", "signature", "token"}
+
+// SecretHeader reports whether a header of this name may carry a credential, so
+// that its value must stand in no output.
+func SecretHeader(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(name, w) })
+}

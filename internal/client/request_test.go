@@ -37,11 +37,21 @@ func TestAppendRequestRefuses(t *testing.T) {
 		headers              []Header
 	}
 	tests := []args{
-		{"", "/", "h", nil}, {"G T", "/", "h", nil}, {"GET\r\n", "/", "h", nil}, {"G(T", "/", "h", nil},
-		{"GET", "", "h", nil}, {"GET", "/a b", "h", nil}, {"GET", "/\u00e9", "h", nil},
-		{"GET", "/", "", nil}, {"GET", "/", "h\r\nX: y", nil}, {"GET", "/", "a b", nil},
-		{"GET", "/", "h", header("", "x")}, {"GET", "/", "h", header("X:", "y")}, {"GET", "/", "h", header("X Y", "z")},
-		{"GET", "/", "h", header("Content-Length", "7")}, {"GET", "/", "h", header("transfer-encoding", "chunked")},
+		{"", "/", "h", nil},
+		{"G T", "/", "h", nil},
+		{"GET\r\n", "/", "h", nil},
+		{"G(T", "/", "h", nil},
+		{"GET", "", "h", nil},
+		{"GET", "/a b", "h", nil},
+		{"GET", "/\u00e9", "h", nil},
+		{"GET", "/", "", nil},
+		{"GET", "/", "h\r\nX: y", nil},
+		{"GET", "/", "a b", nil},
+		{"GET", "/", "h", header("", "x")},
+		{"GET", "/", "h", header("X:", "y")},
+		{"GET", "/", "h", header("X Y", "z")},
+		{"GET", "/", "h", header("Content-Length", "7")},
+		{"GET", "/", "h", header("transfer-encoding", "chunked")},
 		{"GET", "/", "h", []Header{{"Host", "a"}, {"host", "b"}}},
 	}
 	for _, bad := range []string{"\r", "\n", "\r\n", "\x00", "\x7f", "\x1b"} {

@@ -7,7 +7,7 @@ import (
 )
 
 // A Response is an answer, kept only as far as the Request asks: Status always;
-// Header and Body where Request.Keep is set, and the first 4 KB of each where the
+// Header and Body where Request.Keep is set, and the first 5 KB of each where the
 // status was not expected (of the headers also where they were not HTTP or did
 // not end). It is reused from one Exchange to the next; Release gives its buffers
 // back to the pool that all users share.
@@ -23,7 +23,7 @@ type Response struct {
 
 // keptOfFailure is how much of header and body is kept, each, of an answer that
 // nobody asked to keep but that was not as expected.
-const keptOfFailure = 4 << 10
+const keptOfFailure = 5 << 10
 
 // Release empties r and gives its buffers back: Header and Body must not be
 // used afterwards. A user that will wait or think calls it first. Releasing twice

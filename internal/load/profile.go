@@ -50,7 +50,7 @@ func Users(users int, spawnRate float64, duration time.Duration) Profile {
 	ramp := min(time.Duration(float64(users)/spawnRate*float64(time.Second)), duration)
 	reached := float64(users)
 	if ramp == duration {
-		reached = spawnRate * duration.Seconds()
+		reached = max(spawnRate*duration.Seconds(), 1) // the first user starts at once
 	}
 	p := Profile{Model: metric.Closed, GracefulStop: DefaultGracefulStop}
 	p.Stages = []Stage{{ramp, reached}, {duration - ramp, reached}}

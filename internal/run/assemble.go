@@ -32,19 +32,29 @@ func (c *Collector) Result() *Result {
 	for i := range c.each {
 		r.Endpoints = append(r.Endpoints, c.endpoint(i, j.Thresholds))
 	}
+	if n := c.total.aborted + c.total.abortedWarm; n > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%d requests were still under way when the run was stopped, and cut off: they count as failed, but are not judged", n))
+	}
+	if !c.final && r.Verdict == verdict.Pass {
+		r.Verdict = verdict.Inconclusive
+		r.Reasons = append([]string{fmt.Sprintf("the run was cut off after %s of %s; what was shown until then:", brief(c.end), brief(p.Profile.Duration()))}, r.Reasons...)
+	}
 	r.Rows = c.rows()
 	r.Failures = c.failureResults()
 	for _, e := range c.events {
 		r.Events = append(r.Events, Event{T: seconds(e.At), Kind: e.Kind, Note: e.Note})
 	}
 	for _, o := range c.outages {
-		if o.ToS-o.FromS < .9 {
-			continue
+		if o.ToS-o.FromS >= .9 {
+			r.Outages = append(r.Outages, o)
 		}
-		r.Outages = append(r.Outages, o)
-		if r.Verdict == verdict.Fail {
-			r.Reasons = append(r.Reasons, fmt.Sprintf("outage from %.0f s to %.0f s: %d of %d requests failed", o.FromS, o.ToS, o.Failed, o.Requests))
+	}
+	if r.Verdict == verdict.Fail { // an outage explains what follows it
+		var first []string
+		for _, o := range r.Outages {
+			first = append(first, fmt.Sprintf("outage from %.0f s to %.0f s: %d of %d requests failed", o.FromS, o.ToS, o.Failed, o.Requests))
 		}
+		r.Reasons = append(first, r.Reasons...)
 	}
 	r.sanitize()
 	return r
@@ -87,7 +97,7 @@ func (c *Collector) interrupted() string {
 func (c *Collector) evidence() verdict.Evidence {
 	p := c.plan
 	ev := verdict.Evidence{
-		Total: c.total.Series, Model: p.Profile.Model, Think: p.Think.Mean > 0, Window: c.window,
+		Total: c.total.judged(), Model: p.Profile.Model, Think: p.Think.Mean > 0, Window: c.window,
 		Complete: c.final && c.interrupted() == "", Dropped: c.dropped, Unsent: c.unsent, Iterations: c.started,
 		Generator: verdict.Generator{
 			StartDelay: c.startDelay, Failed: c.generator, Attempted: c.attempted,
@@ -102,9 +112,19 @@ func (c *Collector) evidence() verdict.Evidence {
 		ev.Nominal = c.nominal / p.Think.Mean.Seconds()
 	}
 	for i := range c.each {
-		ev.Endpoints = append(ev.Endpoints, c.each[i].Series)
+		ev.Endpoints = append(ev.Endpoints, c.each[i].judged())
 	}
 	return ev
+}
+
+// judged is the series without what lt itself cut off.
+func (s *series) judged() verdict.Series {
+	j := s.Series
+	j.Requests -= s.aborted
+	j.Failed -= s.aborted
+	j.Warmup.Requests -= s.abortedWarm
+	j.Warmup.Failed -= s.abortedWarm
+	return j
 }
 
 func (c *Collector) cpuMean() float64 {
@@ -135,7 +155,7 @@ func (c *Collector) perSecond(n int64) *float64 {
 func (c *Collector) totals() Totals {
 	t := Totals{
 		Requests: c.total.Requests, Failed: c.total.Failed, ErrorRate: errorRate(&c.total.Series),
-		Throughput: c.perSecond(c.total.Succeeded), Attempts: c.perSecond(c.total.Requests),
+		Throughput: c.perSecond(c.total.Succeeded), Attempts: c.perSecond(c.total.Attempted),
 		Iterations: c.iterations, Idle: c.idle, Dropped: c.dropped, Unsent: c.unsent,
 		Reconnects: c.total.reconnects, BytesOut: c.total.bytesOut, BytesIn: c.total.bytesIn,
 		Response: NewLatency(&c.total.Response), Service: NewLatency(&c.total.service), FailedLatency: NewLatency(&c.total.failed),
@@ -175,6 +195,17 @@ func (c *Collector) endpoint(i int, thresholds []verdict.Judged) EndpointResult 
 	return e
 }
 
+// HasMembers reports whether the scenario also addresses members of the
+// collection at path: then a POST to it creates one, and is no login or search.
+func (p *Plan) HasMembers(path string) bool {
+	for _, e := range p.Endpoints {
+		if rest, ok := strings.CutPrefix(e.Path, strings.TrimSuffix(path, "/")+"/"); ok && strings.ContainsAny(rest, "{$") {
+			return true
+		}
+	}
+	return false
+}
+
 // rows counts the successful requests that create and delete.
 func (c *Collector) rows() *Rows {
 	var r Rows
@@ -184,9 +215,11 @@ func (c *Collector) rows() *Rows {
 	for i := range c.each {
 		s := &c.each[i]
 		ok := s.Requests - s.Failed + s.Warmup.Requests - s.Warmup.Failed
-		switch c.plan.Endpoints[i].Method {
+		switch e := c.plan.Endpoints[i]; e.Method {
 		case "POST":
-			r.Created += ok
+			if c.plan.HasMembers(e.Path) {
+				r.Created += ok
+			}
 		case "DELETE":
 			r.Deleted += ok
 		}
@@ -241,17 +274,17 @@ func (c *Collector) generatorResult(j *verdict.Judgement) Generator {
 // nothing was sent.
 func (c *Collector) timeline() []Point { return slices.Clone(c.points) }
 
-// Load is the plan's load in words: "500 users at 50/s, 15m0s".
+// Load is the plan's load in words: "500 users, started at 50/s, 15m".
 func (p *Plan) Load() string {
 	d := p.Profile.Duration()
 	if p.Profile.Model == metric.Open {
 		if !p.Profile.Staged {
-			return fmt.Sprintf("open model, %s iterations/s, %s, at most %d users", number(p.Profile.Peak()), brief(d), p.Profile.MaxUsers)
+			return fmt.Sprintf("%s iterations/s, %s, at most %d users", number(p.Profile.Peak()), brief(d), p.Profile.MaxUsers)
 		}
-		return fmt.Sprintf("open model, stages %s of iterations/s, at most %d users", stages(p), p.Profile.MaxUsers)
+		return fmt.Sprintf("stages %s of iterations/s, at most %d users", stages(p), p.Profile.MaxUsers)
 	}
 	if p.Profile.Staged {
-		return "closed model, stages " + stages(p) + " users"
+		return "stages " + stages(p) + " users"
 	}
 	first := p.Profile.Stages[0]
 	rate := "at once"

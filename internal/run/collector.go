@@ -27,13 +27,14 @@ type Collector struct {
 	outages     []Outage
 	dead        *Outage // the outage that the last interval was part of
 
-	iterations, idle, dropped, unsent int64   // measured and drain
-	started                           int64   // iterations, measured only
-	nominal                           float64 // measured only
-	window                            time.Duration
-	warmup                            time.Duration
-	end                               time.Duration
-	final                             bool
+	iterations, idle int64   // measured and drain
+	dropped, unsent  int64   // of the whole run
+	started          int64   // iterations, measured only
+	nominal          float64 // measured only
+	window           time.Duration
+	warmup           time.Duration
+	end              time.Duration
+	final            bool
 
 	startDelay  metric.Dist
 	health      healthSum
@@ -48,6 +49,11 @@ type Collector struct {
 // series is the evidence on the run or on one endpoint.
 type series struct {
 	verdict.Series
+	// Requests that lt's own stop cut off, in the figures and in the warm-up: they
+	// are counted as failed, but nobody can say how they would have ended, and so
+	// they are not judged.
+	aborted, abortedWarm int64
+
 	service    metric.Dist
 	failed     metric.Dist
 	reconnects int64
@@ -104,11 +110,11 @@ func (c *Collector) Add(iv *Interval, g *group) {
 	c.end = iv.Offset + iv.Length
 	c.final = iv.Final
 	c.events = append(c.events, iv.Events...)
+	c.dropped += iv.Dropped // wherever: what is dropped is counted
+	c.unsent += iv.Unsent
 	if figures {
 		c.iterations += iv.Iterations
 		c.idle += iv.Idle
-		c.dropped += iv.Dropped
-		c.unsent += iv.Unsent
 	}
 	switch iv.Period {
 	case metric.Warmup:
@@ -142,6 +148,9 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		all.Reconnects += e.Reconnects
 		all.BytesOut += e.BytesOut
 		all.BytesIn += e.BytesIn
+		if n := e.Outcomes[metric.Aborted.String()]; n > 0 {
+			all.Outcomes = map[string]int64{metric.Aborted.String(): all.Outcomes[metric.Aborted.String()] + n}
+		}
 		if figures {
 			for key, n := range e.Outcomes {
 				if class, err := metric.ParseClass(key); err == nil && class.Outcome != metric.Generator {
@@ -167,19 +176,23 @@ func (s *series) add(e *IntervalEndpoint, period metric.Period) {
 	s.reconnects += e.Reconnects
 	s.bytesOut += e.BytesOut
 	s.bytesIn += e.BytesIn
+	aborted := e.Outcomes[metric.Aborted.String()]
 	if period == metric.Warmup {
 		s.Warmup.Requests += e.Requests
 		s.Warmup.Failed += e.Failed
+		s.abortedWarm += aborted
 		return
 	}
 	s.Requests += e.Requests
 	s.Failed += e.Failed
+	s.aborted += aborted
 	if period == metric.Measured {
+		s.Attempted += e.Requests
 		s.Succeeded += e.Requests - e.Failed
 	}
-	s.fresh.Requests += e.Requests
-	s.fresh.Failed += e.Failed
-	if len(e.Outcomes) == 0 && s.Name == "" {
+	s.fresh.Requests += e.Requests - aborted
+	s.fresh.Failed += e.Failed - aborted
+	if s.Name == "" {
 		return // the run's own series: its outcomes are summed from the endpoints'
 	}
 	for key, n := range e.Outcomes {

@@ -19,8 +19,9 @@ import (
 
 // A Dir is the directory of a run that is under way.
 type Dir struct {
-	Path string
-	Plan *Plan
+	Path    string
+	Plan    *Plan
+	LinkErr error // why the link "latest" could not be moved; that fails no run
 }
 
 // Create makes the directory <out>/<scenario>-<UTC time>, which nobody had
@@ -48,23 +49,35 @@ func Create(out string, p *Plan) (*Dir, error) {
 	if err := d.WriteJSON(PlanFile, p); err != nil {
 		return nil, err
 	}
-	link(out, filepath.Base(d.Path))
+	d.LinkErr = link(out, filepath.Base(d.Path))
 	return d, nil
 }
 
 // link points <out>/latest at a run. Where there are no symbolic links, it is a
-// file that holds the name. It is a convenience: failing to make it fails no run.
-func link(out, name string) {
-	tmp := filepath.Join(out, fmt.Sprintf(".%s-%d", LatestLink, os.Getpid()))
-	os.Remove(tmp)
-	if err := os.Symlink(name, tmp); err != nil {
-		if err := os.WriteFile(tmp, []byte(name+"\n"), 0o666); err != nil {
-			return
+// file that holds the name. What somebody else put there stays.
+func link(out, name string) error {
+	path := filepath.Join(out, LatestLink)
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			_, err = os.Stat(filepath.Join(out, filepath.Base(strings.TrimSpace(string(b))), PlanFile))
+		}
+		if err != nil || info.Size() > 256 {
+			return fmt.Errorf("%s is no link of lt's, and stays as it is", path)
 		}
 	}
-	if err := os.Rename(tmp, filepath.Join(out, LatestLink)); err != nil {
-		os.Remove(tmp)
+	tmp := filepath.Join(out, fmt.Sprintf(".%s-%d", LatestLink, os.Getpid()))
+	os.Remove(tmp)
+	if os.Symlink(name, tmp) != nil {
+		if err := os.WriteFile(tmp, []byte(name+"\n"), 0o666); err != nil {
+			return err
+		}
 	}
+	if err := os.Rename(tmp, path); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return nil
 }
 
 // slug is name as a part of a file's name: a to z, digits, dot, dash and
@@ -109,7 +122,13 @@ func (d *Dir) Write(name string, write func(io.Writer) error) error {
 
 // WriteFile is Dir.Write for any path.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeThrough(path, write)
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	f, err := os.OpenFile(fmt.Sprintf("%s/.%s-%d", filepath.Dir(path), filepath.Base(path), os.Getpid()), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -127,9 +146,6 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
 	if err := f.Sync(); err != nil {
 		return err
 	}
@@ -137,6 +153,22 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// writeThrough writes to what is no file and cannot be replaced: a device, a pipe.
+func writeThrough(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
 
 // Find is the directory that ref means: a run's directory, its result.json, or

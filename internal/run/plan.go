@@ -68,7 +68,7 @@ type Think struct {
 // Preflight is what the requests before the load met.
 type Preflight struct {
 	verdict.Count
-	Created  int64    `json:"created"` // successful POST requests
+	Created  int64    `json:"created"` // rows, by successful POST requests
 	Warnings []string `json:"warnings,omitempty"`
 }
 

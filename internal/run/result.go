@@ -35,7 +35,7 @@ type Result struct {
 	Command        string            `json:"command"`
 
 	Verdict  verdict.Verdict `json:"verdict"`
-	ExitCode int             `json:"exit_code"`
+	ExitCode *int            `json:"exit_code,omitempty"` // absent: lt did not live to give one
 	Reasons  []string        `json:"reasons"`
 
 	Preflight  *Preflight       `json:"preflight,omitempty"`
@@ -125,7 +125,8 @@ func round(x float64, decimals int) float64 {
 	return math.Round(x*p) / p
 }
 
-// An EndpointResult is the figures of one endpoint, of the measured periods.
+// An EndpointResult is the figures of one endpoint, of the measured periods, but
+// for ErrorRate, which counts the warm-up too.
 type EndpointResult struct {
 	Name       string           `json:"name"`
 	Method     string           `json:"method"`

@@ -107,7 +107,7 @@ func findThroughput(q *question) finding {
 }
 
 func findAttempts(q *question) finding {
-	return q.rate(q.s.Requests, "attempts", func(b *Block) int64 { return b.Requests })
+	return q.rate(q.s.Attempted, "attempts", func(b *Block) int64 { return b.Requests })
 }
 
 func findMean(q *question) finding {

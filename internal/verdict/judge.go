@@ -161,6 +161,7 @@ func (e *Evidence) matching(t Threshold) []*Series {
 func (s *Series) add(o *Series) {
 	s.Requests += o.Requests
 	s.Failed += o.Failed
+	s.Attempted += o.Attempted
 	s.Succeeded += o.Succeeded
 	s.Warmup.Requests += o.Warmup.Requests
 	s.Warmup.Failed += o.Warmup.Failed

@@ -30,7 +30,7 @@ var (
 // series spreads the lot evenly over blocks.
 func (l lot) series(blocks int) Series {
 	s := Series{
-		Name: l.name, Requests: l.requests, Failed: l.failed, Succeeded: l.requests - l.failed, Warmup: l.warmup,
+		Name: l.name, Requests: l.requests, Failed: l.failed, Attempted: l.requests, Succeeded: l.requests - l.failed, Warmup: l.warmup,
 		Outcomes: map[metric.Class]int64{{}: l.requests - l.failed}, Blocks: make([]Block, blocks),
 	}
 	if l.failed > 0 {
@@ -85,7 +85,7 @@ func evidence(thresholds []Threshold, blocks int, lots ...lot) Evidence {
 	for i := range e.Endpoints {
 		e.Total.add(&e.Endpoints[i])
 	}
-	e.Total.Succeeded = e.Total.Requests - e.Total.Failed
+	e.Total.Attempted, e.Total.Succeeded = e.Total.Requests, e.Total.Requests-e.Total.Failed
 	e.Iterations, e.Nominal = e.Total.Requests, float64(e.Total.Requests)
 	e.Generator.Attempted = e.Total.Requests + e.Total.Warmup.Requests
 	e.Generator.CPUQuota = 2

@@ -152,7 +152,7 @@ func (q *mm1) evidence(window time.Duration, thresholds []Threshold) Evidence {
 		e.Total.Requests += b.Requests
 		e.Total.Response.Merge(&b.Response)
 	}
-	e.Total.Succeeded, e.Iterations = e.Total.Requests, e.Total.Requests
+	e.Total.Attempted, e.Total.Succeeded, e.Iterations = e.Total.Requests, e.Total.Requests, e.Total.Requests
 	return e
 }
 

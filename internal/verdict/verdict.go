@@ -59,7 +59,8 @@ type Series struct {
 	Failed    int64
 	Warmup    Count // before the figures start; part of the error rate
 	Outcomes  map[metric.Class]int64
-	Succeeded int64       // successful requests that ended in Window
+	Attempted int64       // requests that ended in Window
+	Succeeded int64       // the successful ones of them
 	Response  metric.Dist // of successful requests
 	Blocks    []Block     // Requests cut into equal lengths of time (BlockLength), in order
 }

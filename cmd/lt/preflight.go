@@ -24,7 +24,7 @@ func (r *runner) preflight(ctx context.Context) error {
 	deadline := time.Now().Add(r.o.wait)
 	for {
 		probes := r.script.Preflight(ctx)
-		result.Warnings = nil // of the last try; the requests of all tries count
+		*result = run.Preflight{} // the tries before met nobody
 		var stop error
 		again := true // nothing answers: waiting may help
 		for _, p := range probes {

@@ -57,7 +57,7 @@ func (g *guard) allow(a netip.AddrPort) error {
 // safety refuses the run before its first request where the guard would refuse
 // its connections.
 func (r *runner) safety(ctx context.Context) error {
-	if _, all := r.expected(); all > 0 && all/r.plan.Profile.Duration().Seconds() <= publicRate {
+	if rate := r.peakRate(); rate > 0 && rate <= publicRate {
 		r.guard.open.Store(true)
 	}
 	var public publicError

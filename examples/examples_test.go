@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ func (r *tour) allFine(t *testing.T, got map[string]int64, but ...string) {
 }
 
 // platform is the reference platform behind a login that gives out its key.
-func platform(t *testing.T, logins *int) string {
+func platform(t *testing.T, logins *atomic.Int64) string {
 	t.Helper()
 	const key = "canary-0123456789abcdef0123456789abcdef"
 	dl, err := datalayer.New(datalayer.Config{DB: "sqlite:" + t.TempDir() + "/lt.db", Key: "k"})
@@ -133,7 +134,6 @@ func platform(t *testing.T, logins *int) string {
 	t.Cleanup(inner.Close)
 	to, _ := url.Parse(inner.URL)
 	proxy := httputil.NewSingleHostReverseProxy(to)
-	var mu sync.Mutex
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/login" {
 			proxy.ServeHTTP(w, r)
@@ -144,9 +144,7 @@ func platform(t *testing.T, logins *int) string {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		mu.Lock()
-		*logins++
-		mu.Unlock()
+		logins.Add(1)
 		// Good for a second: lt asks again after half of it.
 		fmt.Fprintf(w, `{"access_token": %q, "expires_in": 1}`, key)
 	}))
@@ -155,16 +153,17 @@ func platform(t *testing.T, logins *int) string {
 }
 
 func TestLogin(t *testing.T) {
-	logins := 0
+	var logins atomic.Int64
 	r := newTour(t, "login/scenario.yaml", platform(t, &logins))
 	start := time.Now()
 	got := r.run(t, 10, 40, 1)
 	r.allFine(t, got)
 	took := time.Since(start)
-	if most := int(took/(500*time.Millisecond)) + 1; logins < 1 || logins > most {
-		t.Errorf("%d logins in %v, want 1 to %d", logins, took, most)
+	n := logins.Load()
+	if most := int64(took/(500*time.Millisecond)) + 1; n < 1 || n > most {
+		t.Errorf("%d logins in %v, want 1 to %d", n, took, most)
 	}
-	if got["POST /login ok"] != int64(logins) || got["DELETE /api/v1/agents/{id} ok"] != got["POST /api/v1/agents ok"] || got["POST /api/v1/agents ok"] < 100 {
+	if got["POST /login ok"] != n || got["DELETE /api/v1/agents/{id} ok"] != got["POST /api/v1/agents ok"] || got["POST /api/v1/agents ok"] < 100 {
 		t.Errorf("outcomes %v", got)
 	}
 }
@@ -219,6 +218,8 @@ func TestSigned(t *testing.T) {
 	r := newTour(t, "signed/scenario.yaml", at)
 	got := r.run(t, 8, 25, 1)
 	r.allFine(t, got)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.wrong > 0 || got["POST /payments ok"] != 200 || got["GET /payments/{id} ok"] != 200 {
 		t.Errorf("%d wrong signatures, outcomes %v", p.wrong, got)
 	}
@@ -227,6 +228,8 @@ func TestSigned(t *testing.T) {
 		p, at := serve()
 		r := newTour(t, "signed/scenario.yaml", at)
 		r.run(t, 1, 50, seed)
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		return p.bodies
 	}
 	one, again, other := bodies(3), bodies(3), bodies(4)
@@ -282,6 +285,8 @@ func TestFeed(t *testing.T) {
 	r := newTour(t, "feed/scenario.yaml", s.URL)
 	got := r.run(t, 20, 10, 1)
 	r.allFine(t, got)
+	mu.Lock()
+	defer mu.Unlock()
 	if got["POST /orders ok"] != 200 || got["GET /orders/{id} ok"] != 67+2*67+3*66 || got["GET /orders/{id}/invoice ok"] != 150 {
 		t.Errorf("outcomes %v", got)
 	}

@@ -168,6 +168,9 @@ func (s *Scenario) resolve(dir string) error {
 		if isBareName(ref) && !exists(filepath.Join(dir, ref)) {
 			return Mistakes{s.workloadAt.mistake("there is no workload `%s`%s", ref, suggestion(ref, "lt", namesOf(KindWorkload)))}
 		}
+		if problem := s.checkBelow(dir, ref); problem != "" {
+			return Mistakes{s.workloadAt.mistake("the workload `%s` %s", shorten(ref, 60), problem)}
+		}
 		ref = filepath.Join(dir, ref)
 	}
 	name := s.Workload
@@ -176,6 +179,18 @@ func (s *Scenario) resolve(dir string) error {
 	}
 	s.Workload = name
 	return nil
+}
+
+// checkBelow says why a file cannot be read from the folder dir, out of which no
+// link leads.
+func (s *Scenario) checkBelow(dir, name string) (problem string) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "cannot be read: " + err.Error()
+	}
+	defer root.Close()
+	_, problem = readBelow(root, name, maxFile+1)
+	return problem
 }
 
 func exists(name string) bool {

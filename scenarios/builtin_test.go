@@ -164,7 +164,7 @@ func TestWorkloadFile(t *testing.T) {
 		"workload: ../users.yaml": "bad.yaml:1:11: the workload `../users.yaml` is no built-in and no file in the scenario's folder",
 		"workload: helth":         "bad.yaml:1:11: there is no workload `helth`, did you mean `health`?",
 		"workload: light":         "light has no personas: it cannot be a workload; there is api, health, platform",
-		"workload: other.yaml":    "other.yaml: no such file",
+		"workload: other.yaml":    "bad.yaml:1:11: the workload `other.yaml` is not in the scenario's folder",
 		"workload: users.yaml\nthresholds: ['p95{GET /b} < 1s']": "bad.yaml:2:14: the threshold's scope `GET /b` matches no endpoint",
 	} {
 		_, err := Load(write("bad.yaml", text))

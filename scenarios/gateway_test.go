@@ -100,6 +100,13 @@ func (g *gateway) problem(format string, args ...any) {
 	g.problems = append(g.problems, fmt.Sprintf(format, args...))
 }
 
+// sync orders what the test and the handler do one after the other, which the race
+// detector cannot see in a connection.
+func (g *gateway) sync() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+}
+
 // taken are the requests since the last call.
 func (g *gateway) taken() []string {
 	g.mu.Lock()

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,9 +39,9 @@ func newBench(t *testing.T, text string, files map[string]string, handler http.H
 	b := &bench{t: t}
 	b.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		b.mu.Lock()
+		b.mu.Lock() // the handler's variables are the test's too
+		defer b.mu.Unlock()
 		b.requests = append(b.requests, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
-		b.mu.Unlock()
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		handler(w, r)
 	}))
@@ -68,8 +67,16 @@ func newBench(t *testing.T, text string, files map[string]string, handler http.H
 	return b
 }
 
+// sync orders what the test and the handler do one after the other, which the race
+// detector cannot see in a connection.
+func (b *bench) sync() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+}
+
 // run is n iterations of user 0, and what came and became of them.
 func (b *bench) run(n int) (requests []string, classes map[string]int64) {
+	b.sync()
 	u := b.script.NewUser(0, 1)
 	defer u.Close()
 	for range n {
@@ -220,6 +227,7 @@ func TestFeeds(t *testing.T) {
 	u := b.script.NewUser(1, 1)
 	defer u.Close()
 	u.Iterate(context.Background(), 0, b.rec)
+	b.sync()
 	if b.requests[0] != "GET /2" {
 		t.Errorf("user 1 begins with %s", b.requests[0])
 	}
@@ -262,6 +270,14 @@ func TestFeedMistakes(t *testing.T) {
 		if got := strings.ReplaceAll(fmt.Sprint(err), dir+string(filepath.Separator), ""); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", file, got, want)
 		}
+	}
+	// Nor does a workload lie elsewhere.
+	write("scenario.yaml", "workload: link.yaml")
+	if err := os.Symlink(outside, filepath.Join(dir, "link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(filepath.Join(dir, "scenario.yaml")); err == nil || !strings.Contains(err.Error(), "scenario.yaml:1:11: the workload `link.yaml` cannot be opened: links may not lead out") {
+		t.Errorf("a workload behind a link: %v", err)
 	}
 	write("scenario.yaml", "feeds: {r: {file: good.csv, order: unique}}\npersonas: {a: {tasks: [{get: '/${feed.r.a}'}]}}")
 	s, err := Load(filepath.Join(dir, "scenario.yaml"))
@@ -465,14 +481,11 @@ personas: {a: {tasks: [{get: /x}]}}
 
 // However many users need a token, one login at a time gets it.
 func TestLoginTogether(t *testing.T) {
-	var mu sync.Mutex
 	logins := 0
 	b := newBench(t, `
 auth: {login: {post: /login, form: {user: a}, token: header.X-Token, expires: 1h, share: run, header: X-Auth}}
 personas: {a: {tasks: [{get: /x}]}}
 `, nil, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
 		if r.URL.Path == "/login" {
 			logins++
 			w.Header().Set("X-Token", "t0123456")
@@ -491,6 +504,7 @@ personas: {a: {tasks: [{get: /x}]}}
 		})
 	}
 	wg.Wait()
+	b.sync()
 	if got := outcomes(b.rs); logins != 1 || got["GET /x ok"] != 150 {
 		t.Errorf("%d logins, %v", logins, got)
 	}
@@ -515,6 +529,7 @@ personas: {a: {tasks: [{get: /x}]}}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	u.Iterate(ctx, b.script.clock.Now(), b.rec)
+	b.sync()
 	if len(b.requests) != 1 {
 		t.Errorf("%d logins", len(b.requests))
 	}
@@ -541,24 +556,22 @@ func TestTrace(t *testing.T) {
 	b := newBench(t, "personas: {a: {tasks: [{steps: [{get: /x}, {post: /y, json: {a: '${uuid}'}}]}]}}", nil, func(w http.ResponseWriter, r *http.Request) {
 		traces = append(traces, r.Header.Get("Traceparent"))
 		w.WriteHeader(500)
-		_ = r
 	})
-	plain, _ := b.run(2)
-	u, _ := url.Parse(b.server.URL)
+	b.run(2)
 	s, err := Parse("t.yaml", []byte("personas: {a: {tasks: [{steps: [{get: /x, expect: 500}, {post: /y, json: {a: '${uuid}'}}]}]}}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = u
 	b.script = compiled(t, s, b.server.URL, func(o *CompileOptions) { o.Trace = true })
 	b.rs, b.rec = recorder(b.script)
 	traces = nil
+	b.sync()
 	u1 := b.script.NewUser(0, 1)
 	for range 2 {
 		u1.Iterate(context.Background(), b.script.clock.Now(), b.rec)
 	}
 	u1.Close()
-	_ = plain
+	b.sync()
 	seen := map[string]bool{}
 	for _, tr := range traces {
 		if len(tr) != 55 || !strings.HasPrefix(tr, "00-") || !strings.HasSuffix(tr, "-01") || seen[tr[3:35]] {
@@ -578,11 +591,13 @@ func TestTrace(t *testing.T) {
 	}
 	first := strings.Join(traces, " ")
 	traces = nil
+	b.sync()
 	u2 := b.script.NewUser(0, 1)
 	defer u2.Close()
 	for range 2 {
 		u2.Iterate(context.Background(), b.script.clock.Now(), b.rec)
 	}
+	b.sync()
 	if strings.Join(traces, " ") != first {
 		t.Error("the same seed made other traces")
 	}

@@ -36,6 +36,7 @@ func TestPreflight(t *testing.T) {
 func TestPreflightFails(t *testing.T) {
 	g := newGateway(t)
 	g.fail = func(r *http.Request) (int, string) { return 401, `{"code":"E9103","title":"missing credentials"}` }
+	g.sync()
 	s, err := Load("api")
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,7 @@ func TestAPIWorkload(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	g.sync()
 	if len(g.problems) > 0 {
 		t.Errorf("the gateway saw %d invalid requests, such as %s", len(g.problems), g.problems[0])
 	}
@@ -246,6 +247,7 @@ func TestStart(t *testing.T) {
 		}
 		return 0, ""
 	}
+	g.sync()
 	script := compiled(t, parsed(t, shop), g.URL, nil)
 	rs, rec := recorder(script)
 	u := script.NewUser(0, 1)
@@ -311,6 +313,7 @@ func TestExemplar(t *testing.T) {
 		return 422, `{"title":"Validation failed","detail":[{"loc":["body","status"],"msg":"not a status"}],"you_sent":"` +
 			r.Header.Get("X-API-Key") + `","pad":"` + strings.Repeat("x", 9000) + `"}`
 	}
+	g.sync()
 	script := compiled(t, parsed(t, "personas: {a: {tasks: [{post: /a, json: {k: \"${env.K}\"}}]}}"), g.URL, func(o *CompileOptions) {
 		o.Key, o.Redactor = key, client.NewRedactor(key, "from-the-environment")
 		o.Env = func(string) (string, bool) { return "from-the-environment", true }

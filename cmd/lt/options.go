@@ -327,14 +327,6 @@ func (o *runOptions) parseTarget(s *settings) {
 	}
 }
 
-// users is the most that there can be at a time.
-func (o *runOptions) users() int {
-	if o.profile.MaxUsers > 0 {
-		return o.profile.MaxUsers
-	}
-	return int(o.profile.Peak())
-}
-
 // useReference aims the run at the platform that has been started for it.
 func (o *runOptions) useReference(env *environ, ref *reference) error {
 	u, err := url.Parse(ref.URL)

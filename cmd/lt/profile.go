@@ -113,3 +113,11 @@ func meanThink(s *scenarios.Scenario) time.Duration {
 	}
 	return time.Duration(weights / rate * float64(time.Second))
 }
+
+// users is the most that there can be at a time.
+func (o *runOptions) users() int {
+	if o.profile.MaxUsers > 0 {
+		return o.profile.MaxUsers
+	}
+	return int(o.profile.Peak())
+}

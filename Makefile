@@ -4,8 +4,9 @@ GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 LDFLAGS := -s -w
 FUZZTIME ?= 10s
+MANDIR   ?= dist-man
 
-.PHONY: build test verify race lint fuzz bench soak cover check help
+.PHONY: build test verify race lint fuzz bench soak cover check dist man help
 
 build: ## build ./bin/lt
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/lt ./cmd/lt
@@ -29,6 +30,7 @@ race: ## the tests under the race detector (needs gcc: -race needs cgo)
 
 lint: ## vet, staticcheck, gofumpt, go mod tidy drift, cross-compilation
 	$(GO) vet ./...
+	cd tools && $(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	@out="$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "gofumpt -w would change:"; echo "$$out"; exit 1; } >&2
 	$(GO) mod tidy -diff
@@ -54,6 +56,12 @@ soak: ## the counted suites in full length (hours)
 cover: ## test coverage, in coverage.html
 	$(GO) test -coverprofile=coverage.out ./...
 	$(GO) tool cover -html=coverage.out -o coverage.html
+
+dist: ## the release in ./dist: archives for 6 systems, SBOMs, SHA256SUMS
+	cd tools && $(GO) run ./dist -out ../dist $(if $(TARGETS),-targets $(TARGETS))
+
+man: build ## the manual pages in ./dist-man
+	bin/lt man $(MANDIR)
 
 check: lint test race verify ## all that CI runs; under 28 minutes
 

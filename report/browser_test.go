@@ -63,8 +63,14 @@ func newBrowser(t *testing.T) *browser {
 // of t when the tab closes, which the test's end does.
 func (b *browser) open(t *testing.T, fixture string) context.Context {
 	t.Helper()
+	return b.show(t, fixture, render(t, "html", fixture, Options{}))
+}
+
+// show is open for any page.
+func (b *browser) show(t *testing.T, fixture, html string) context.Context {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(file, []byte(render(t, "html", fixture, Options{})), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(html), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	ctx, closeTab := chromedp.NewContext(b.ctx)

@@ -77,7 +77,7 @@ func long() *run.Result {
 	for i := range 200 {
 		e := r.Endpoints[i%13]
 		r.Endpoints = append(r.Endpoints, e)
-		r.Failures = append(r.Failures, run.Failure{Endpoint: e.Name, Class: "status_500", Count: int64(i), Exemplar: &metric.Exemplar{Message: "m", Request: "GET / HTTP/1.1", RequestBody: body, ResponseBody: body}})
+		r.Failures = append(r.Failures, run.Failure{Endpoint: e.Name, Class: "status_500", Count: int64(i), Exemplars: []metric.Exemplar{{Message: "m", Request: "GET / HTTP/1.1", RequestBody: body, ResponseBody: body}}})
 		r.Thresholds = append(r.Thresholds, r.Thresholds[i%12])
 	}
 	return r

@@ -89,11 +89,11 @@ func passing() *run.Result {
 	r.Failures = []run.Failure{
 		{
 			Endpoint: "GET /api/v1/tasks/{id}", Class: "timeout", Count: 31, Share: .0014, FirstSeenS: 412, LastSeenS: 414,
-			Exemplar: &metric.Exemplar{
+			Exemplars: []metric.Exemplar{{
 				Endpoint: "GET /api/v1/tasks/{id}", Class: "timeout", Phase: "headers", At: 412_400_000_000, ServiceTime: 30 * time.Second,
 				Message: "no complete answer within 30s; the request was sent, no byte of the answer came",
 				Request: "GET /api/v1/tasks/0b2c6f1e-1d2f-4a2e-9a77-0d6f5a3f8c11 HTTP/1.1\r\nHost: 127.0.0.1:8009\r\nX-API-Key: [redacted]\r\nAccept: application/json",
-			},
+			}},
 		},
 		{Endpoint: "POST /api/v1/goals/", Class: "status_503", Count: 14, Share: .0006, FirstSeenS: 3, LastSeenS: 803},
 	}
@@ -206,7 +206,13 @@ func failing() *run.Result {
 		if class == "" {
 			f.Class, f.Count, f.Share, f.FirstSeenS, f.LastSeenS = "refused", e.Failed, *e.ErrorRate, 150, 190
 		}
-		f.Exemplar = exemplar(&f)
+		f.Exemplars = []metric.Exemplar{*exemplar(&f)}
+		if f.Class == "status_422" { // a second cause
+			e := *exemplar(&f)
+			e.Message, e.At = "422: field configuration: max_tokens must be at least 1", 41_700_000_000
+			e.RequestBody, e.Request = `{"configuration":{"max_tokens":0}}`, e.Request+"\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+			f.Exemplars = append(f.Exemplars, e)
+		}
 		r.Failures = append(r.Failures, f)
 		j := verdict.Judged{
 			Expression: "error_rate{*} < 1%", Op: "<", Scope: name, Metric: "error_rate", Unit: "ratio", Value: e.ErrorRate, Low: at(*e.ErrorRate * .93),
@@ -373,9 +379,9 @@ func hostile() *run.Result {
 			j.Value, j.Low, j.High = at(math.MaxFloat64), at(-math.MaxFloat64), at(5.)
 		}
 		r.Thresholds = append(r.Thresholds, j)
-		r.Failures = append(r.Failures, run.Failure{Endpoint: evil[i], Class: next(), Count: 1 << 60, Share: 7, FirstSeenS: -3, LastSeenS: 1e12, Exemplar: &metric.Exemplar{
+		r.Failures = append(r.Failures, run.Failure{Endpoint: evil[i], Class: next(), Count: 1 << 60, Share: 7, FirstSeenS: -3, LastSeenS: 1e12, Exemplars: []metric.Exemplar{{
 			Endpoint: next(), Class: next(), Phase: next(), Message: evil[i], Request: next(), RequestBody: next(), Response: next(), ResponseBody: evil[i],
-		}})
+		}}})
 		r.Events = append(r.Events, run.Event{T: float64(i * 30), Kind: evil[i], Note: next()})
 	}
 	return r

@@ -134,8 +134,8 @@ func (m *markdown) failures(r *run.Result) {
 		f := &fs[i]
 		s := fmt.Sprintf("- %s × %s %s (%s, %s–%s)", count(f.Count), mdCode(clean(f.Class, 40)), mdCode(clean(f.Endpoint, maxName)),
 			mdText(percent(f.Share)+" %"), clock(f.FirstSeenS), clock(f.LastSeenS))
-		if f.Exemplar != nil && f.Exemplar.Message != "" {
-			s += ": " + mdCode(clean(f.Exemplar.Message, 240))
+		if e := f.First(); e != nil && e.Message != "" {
+			s += ": " + mdCode(clean(e.Message, 240))
 		}
 		m.line("%s", s)
 	}

@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
@@ -26,7 +25,14 @@ type failureView struct {
 	Share, When, At string
 	Message         string
 	Blocks          []block
-	Absent          string // why there is no exchange
+	Absent          string         // why there is no exchange
+	Others          []exchangeView // that failed alike, and say something else
+}
+
+// An exchangeView is one exchange that failed.
+type exchangeView struct {
+	At, Message string
+	Blocks      []block
 }
 
 type block struct{ Title, Text string }
@@ -42,22 +48,25 @@ func (p *page) failures(r *run.Result) {
 			Open: i < openFailures, Count: count(f.Count), Class: clean(f.Class, 60), Endpoint: clean(f.Endpoint, maxName), Share: percent(f.Share) + " %",
 			When: "from " + clock(math.Floor(f.FirstSeenS)) + " to " + clock(math.Ceil(f.LastSeenS)), Absent: "No exchange of this kind was kept.",
 		}
-		if e := f.Exemplar; e != nil {
-			v.Message = clean(e.Message, maxMessage)
-			if v.Blocks = exchange(e, r.Target); len(v.Blocks) > 0 {
-				n := 0
-				for _, b := range v.Blocks {
-					n += len(template.HTMLEscapeString(b.Text))
-				}
-				if left -= n; left < 0 {
-					v.Blocks, v.Absent = nil, "Its exchange stands in result.json."
-				}
+		for i := range f.Exemplars {
+			e := &f.Exemplars[i]
+			x := exchangeView{Message: clean(e.Message, maxMessage), Blocks: exchange(e, r.Target)}
+			for _, b := range x.Blocks {
+				left -= len(template.HTMLEscapeString(b.Text))
 			}
-			v.At = "One of them, at " + clock(e.At.Seconds()) + ", took " + decimal(float64(e.ServiceTime)/float64(time.Millisecond)) + " ms"
+			if left < 0 && len(x.Blocks) > 0 {
+				x.Blocks, v.Absent = nil, "Its exchange stands in failures.json."
+			}
+			x.At = "at " + clock(e.At.Seconds()) + ", took " + decimal(float64(e.ServiceTime)/float64(time.Millisecond)) + " ms"
 			if e.Phase != "" {
-				v.At += "; it ended in phase " + clean(e.Phase, 24)
+				x.At += "; it ended in phase " + clean(e.Phase, 24)
 			}
-			v.At += "."
+			if i == 0 {
+				v.Message, v.Blocks, v.At = x.Message, x.Blocks, "One of them, "+x.At+"."
+			} else {
+				x.At = "Another, " + x.At + "."
+				v.Others = append(v.Others, x)
+			}
 		}
 		p.Failures = append(p.Failures, v)
 	}
@@ -84,69 +93,4 @@ func exchange(e *metric.Exemplar, target string) []block {
 		bs = append(bs, block{"Again with curl", c})
 	}
 	return bs
-}
-
-// bodyLimit is how long a kept body may be; one that long may have been cut.
-const bodyLimit = 4 << 10
-
-// curl is the exchange's request as a command; empty where it would not be the
-// same request. Credentials, which no exemplar carries, come from the environment.
-func curl(e *metric.Exemplar, target string) string {
-	head := strings.ReplaceAll(e.Request, "\r\n", "\n")
-	first, rest, _ := strings.Cut(head, "\n")
-	parts := strings.Fields(first)
-	text := head + e.RequestBody + target
-	if len(parts) < 2 || !strings.HasPrefix(parts[1], "/") || len(e.RequestBody) >= bodyLimit || clean(text, 1<<20) != strings.ReplaceAll(text, "\n", " ") || !utf8.ValidString(text) {
-		return ""
-	}
-	origin := target
-	if i := strings.Index(target, "://"); i < 0 {
-		return ""
-	} else if j := strings.IndexByte(target[i+3:], '/'); j >= 0 {
-		origin = target[:i+3+j]
-	}
-	out := "curl -i"
-	if parts[0] != "GET" {
-		out += " -X " + quote(parts[0])
-	}
-	out += " " + quote(origin+parts[1])
-	for _, h := range strings.Split(rest, "\n") {
-		name, value, ok := strings.Cut(h, ":")
-		value = strings.TrimSpace(value)
-		switch strings.ToLower(name) {
-		case "host", "content-length", "connection", "user-agent", "traceparent", "accept-encoding":
-			continue
-		case "x-api-key":
-			out += " \\\n  -H \"X-API-Key: $LT_API_KEY\""
-			continue
-		case "authorization":
-			out += " \\\n  -H \"Authorization: Bearer $LT_API_KEY\""
-			continue
-		}
-		if ok && token(name) {
-			out += " \\\n  -H " + quote(name+": "+value)
-		}
-	}
-	if e.RequestBody != "" {
-		out += " \\\n  --data-raw " + quote(e.RequestBody)
-	}
-	return out
-}
-
-// token reports whether s is a header's name, and no option or file of curl's.
-func token(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
-	}) < 0
-}
-
-// quote makes one word of a POSIX shell of s.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

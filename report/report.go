@@ -29,11 +29,15 @@ type Options struct {
 	Dir     string // the run's directory, where the text names its files; empty: it names none
 }
 
-// formats is the table of formats. A new one is a file and a row.
+// formats is the table of formats. A new one is a file and a row. The result
+// comes last: where it is, all of a run's files are.
 var formats = []Format{
 	{"terminal", "", "summary for a terminal of 80 columns", Terminal},
 	{"html", run.HTMLFile, "the whole report in one file that needs no network", HTML},
 	{"markdown", run.MarkdownFile, "summary for a pull-request comment", Markdown},
+	{"junit", run.JUnitFile, "test cases, as Jenkins and GitLab read them", JUnit},
+	{"csv", run.TimelineFile, "the timeline, for a spreadsheet", CSV},
+	{"failures", run.FailuresFile, "what failed, with exemplars and curl lines, as JSON", Failures},
 	{"json", run.ResultFile, "every figure, for programs", JSON},
 }
 

@@ -3,13 +3,9 @@ package report
 import (
 	"bytes"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -30,26 +26,15 @@ func render(t *testing.T, format, fixture string, o Options) string {
 
 func TestGolden(t *testing.T) {
 	small := map[string]bool{"failing": true, "inconclusive": true, "empty": true}
+	large := map[string]bool{"html": true, "csv": true, "junit": true, "failures": true}
 	for name := range fixtures() {
 		for _, f := range Formats() {
-			if f.Name == "json" || f.Name == "html" && !small[name] {
+			if f.Name == "json" || large[f.Name] && !small[name] {
 				continue
 			}
 			t.Run(name+"/"+f.Name, func(t *testing.T) {
 				got := render(t, f.Name, name, Options{Dir: "lt-results/run"})
-				path := filepath.Join("testdata", name+"."+f.Name)
-				if *update {
-					if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), got); diff != "" {
-					t.Errorf("%s differs from its golden file (go test ./report -update writes it anew):\n%.4000s", path, diff)
-				}
+				golden(t, name+"."+f.Name, got)
 			})
 		}
 	}
@@ -116,5 +101,27 @@ func TestColorIsAsked(t *testing.T) {
 	}
 	if !strings.Contains(render(t, "terminal", "failing", Options{Color: true}), "\x1b[1;31mFAIL\x1b[0m") {
 		t.Error("no colour with Options.Color")
+	}
+}
+
+func TestNoLineIsACommandToGitHub(t *testing.T) {
+	r := failing()
+	r.Reasons = []string{"first", "::add-mask::x", strings.Repeat("w ", 36) + "::stop-commands::abc"}
+	for i := range r.Failures {
+		if e := r.Failures[i].First(); e != nil {
+			e.Message = "##[error]x"
+		}
+	}
+	var b strings.Builder
+	if err := Terminal(&b, r, Options{Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(b.String(), "\n") {
+		if text := strings.TrimSpace(line); strings.HasPrefix(text, "::") || strings.HasPrefix(text, "##[") {
+			t.Errorf("%q", line)
+		}
+	}
+	if !strings.Contains(b.String(), "add-mask") || !strings.Contains(b.String(), "[error]x") {
+		t.Error("the texts do not show at all")
 	}
 }

@@ -54,7 +54,12 @@ func (t *terminal) paint(style, s string) string {
 }
 
 func (t *terminal) line(parts ...string) {
-	_, _ = t.w.WriteString(strings.TrimRight(strings.Join(parts, ""), " ") + "\n")
+	s := strings.TrimRight(strings.Join(parts, ""), " ")
+	// GitHub's runner takes such lines of a log for commands to it.
+	if text := strings.TrimLeft(s, " "); strings.HasPrefix(text, "::") || strings.HasPrefix(text, "##[") {
+		s = s[:len(s)-len(text)] + text[:1] + "\u200b" + text[1:]
+	}
+	_, _ = t.w.WriteString(s + "\n")
 }
 
 // text writes s wrapped, with first, which is dimmed, before its first line and
@@ -97,6 +102,9 @@ func (t *terminal) head(r *run.Result) {
 	}
 	t.text("", shape(r))
 	t.text("", clean(r.Target, maxName)+" · "+stamp(r.StartedAt)+" · ran "+length(r.DurationS)+", measured "+length(r.MeasuredS))
+	if len(r.Labels) > 0 {
+		t.text("", cut(clean(labelList(r.Labels), maxMessage), 3*t.o.Width))
+	}
 	t.line()
 }
 
@@ -250,8 +258,8 @@ func (t *terminal) failures(r *run.Result) {
 		name := short(clean(f.Endpoint, maxName), max(12, t.o.Width-utf8.RuneCountInString(lead+tail)))
 		line := cut(lead+name+tail, t.o.Width)
 		t.line(t.paint("fail", strings.TrimSuffix(line, tail)), line[len(strings.TrimSuffix(line, tail)):])
-		if f.Exemplar != nil && f.Exemplar.Message != "" {
-			t.line(t.paint("dim", cut("           "+clean(f.Exemplar.Message, maxMessage), t.o.Width)))
+		if e := f.First(); e != nil && e.Message != "" {
+			t.line(t.paint("dim", cut("           "+clean(e.Message, maxMessage), t.o.Width)))
 		}
 	}
 	t.line()

@@ -27,9 +27,6 @@ func (t *terminal) details(r *run.Result) {
 		"seed " + strconv.FormatUint(r.Seed, 10),
 		env.Host + " · " + plural(int64(env.CPUs), "CPU") + " · " + env.OS + " · " + env.Go,
 	}
-	if len(r.Labels) > 0 {
-		facts = append(facts, labelList(r.Labels))
-	}
 	if r.Command != "" {
 		facts = append(facts, "again: "+r.Command)
 	}

@@ -9,10 +9,12 @@ import (
 	"github.com/seed-42693903/lt/internal/client"
 )
 
+var authKinds = []string{"header", "bearer", "api_key", "basic", "login"}
+
 // auth reads who the requests are sent by: the name of a kind, for the run's
 // key, or a kind with its value.
 func (d *decoder) auth(n *yaml.Node) *Auth {
-	kinds := []string{"header", "bearer", "api_key", "basic"}
+	kinds := authKinds
 	if r := d.deref(n); r != nil && r.Kind == yaml.ScalarNode {
 		switch r.Value {
 		case "bearer":
@@ -33,6 +35,10 @@ func (d *decoder) auth(n *yaml.Node) *Auth {
 		}
 		auth = &Auth{Kind: e.name}
 		switch e.name {
+		case "login":
+			if auth = d.login(e.value); auth == nil {
+				return nil
+			}
 		case "bearer":
 			auth.value = d.credential(e.value)
 		case "api_key":
@@ -41,7 +47,7 @@ func (d *decoder) auth(n *yaml.Node) *Auth {
 			d.authHeader(auth, e.value)
 		case "basic":
 			var user, password template
-			for _, p := range d.mapping(e.value, "basic", []string{"user", "password"}) {
+			for _, p := range d.mapping(e.value, "basic", basicKeys) {
 				if t := d.credential(p.value); p.name == "user" {
 					user = t
 				} else {
@@ -99,6 +105,10 @@ func (c *compiler) auth() {
 	if auth == nil {
 		auth = &Auth{Kind: "api_key", Header: defaultKeyHeader}
 	}
+	if auth.login != nil {
+		c.compileLogin(auth)
+		return
+	}
 	value := key
 	if key == "" {
 		var ok bool
@@ -122,3 +132,5 @@ func (c *compiler) auth() {
 	c.credential = &h
 	c.script.credentialHeader = h.Name
 }
+
+var basicKeys = []string{"user", "password"}

@@ -79,19 +79,21 @@ func apiScript(tb testing.TB, base string) *Script {
 // building its request.
 func TestAllocations(t *testing.T) {
 	u := stub(t)
-	static := compiled(t, parsed(t, "personas: {a: {tasks: [{post: /x, json: {a: 1}}]}}"), u.String(), nil)
-	if !static.personas[0].tasks[0].steps[0].fixed {
-		t.Error("a step without values is not serialised before the run")
-	}
-	_, rec := recorder(static)
-	user := static.NewUser(0, 1)
-	defer user.Close()
-	iterate := func() { user.Iterate(context.Background(), static.clock.Now(), rec) }
-	for range 600 {
-		iterate() // past the recorder's own first allocations
-	}
-	if n := testing.AllocsPerRun(500, iterate); n > 0 {
-		t.Errorf("an iteration of one static step allocates %v times", n)
+	for _, trace := range []bool{false, true} {
+		static := compiled(t, parsed(t, "personas: {a: {tasks: [{post: /x, json: {a: 1}}]}}"), u.String(), func(o *CompileOptions) { o.Trace = trace })
+		if r := static.personas[0].tasks[0].steps[0]; !r.fixed || trace != (r.traceAt > 0) {
+			t.Error("a step without values is not serialised before the run")
+		}
+		_, rec := recorder(static)
+		user := static.NewUser(0, 1)
+		defer user.Close()
+		iterate := func() { user.Iterate(context.Background(), static.clock.Now(), rec) }
+		for range 600 {
+			iterate() // past the recorder's own first allocations
+		}
+		if n := testing.AllocsPerRun(500, iterate); n > 0 {
+			t.Errorf("an iteration of one static step allocates %v times (traced: %v)", n, trace)
+		}
 	}
 
 	script := apiScript(t, u.String())
@@ -130,6 +132,21 @@ func BenchmarkBuildAPI(b *testing.B) {
 	}
 }
 
+// What a static request costs before it is sent: nothing, or new ids in a copy.
+func BenchmarkPrepare(b *testing.B) {
+	for name, trace := range map[string]bool{"static": false, "static-traced": true} {
+		b.Run(name, func(b *testing.B) {
+			script := compiled(b, parsed(b, "personas: {a: {tasks: [{post: /api/v1/orders, json: {sku: a1, quantity: 3}}]}}"), "http://127.0.0.1:1", func(o *CompileOptions) { o.Trace = trace })
+			u := script.newSession(script.personas[0], 0, 1)
+			r := &script.personas[0].tasks[0].steps[0]
+			b.ReportAllocs()
+			for b.Loop() {
+				u.prepare(r)
+			}
+		})
+	}
+}
+
 // The same step sent, answered and recorded: static, and the api workload.
 func BenchmarkIterate(b *testing.B) {
 	u := stub(b)
@@ -154,7 +171,13 @@ func BenchmarkIterate(b *testing.B) {
 		b.Fatal(err)
 	}
 	run("static", compiled(b, s, s.Target, nil))
+	run("static-traced", compiled(b, s, s.Target, func(o *CompileOptions) { o.Trace = true }))
 	run("api", apiScript(b, u.String()))
+	traced, err := Load("api")
+	if err != nil {
+		b.Fatal(err)
+	}
+	run("api-traced", compiled(b, traced, u.String(), func(o *CompileOptions) { o.Key, o.Trace = "k-0123456789abcdef", true }))
 	run("check", compiled(b, parsed(b, `personas: {a: {tasks: [{get: /x, check: ["$.id == $.goal_id", "status == 200"]}]}}`), u.String(), nil))
 }
 

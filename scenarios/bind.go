@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -70,14 +72,7 @@ func (c *compiler) json(segs []segment, v *jsonValue) []segment {
 		segs = c.template(segs, &v.text, asJSONText)
 		return join(segs, []byte(`"`))
 	case jsonArray:
-		segs = join(segs, []byte("["))
-		for i := range v.items {
-			if i > 0 {
-				segs = join(segs, []byte(","))
-			}
-			segs = c.json(segs, &v.items[i])
-		}
-		return join(segs, []byte("]"))
+		return c.jsonArray(segs, v.items)
 	}
 	segs = join(segs, []byte("{"))
 	for i := range v.keys {
@@ -88,6 +83,34 @@ func (c *compiler) json(segs []segment, v *jsonValue) []segment {
 		segs = c.json(segs, &v.keys[i].value)
 	}
 	return join(segs, []byte("}"))
+}
+
+// jsonArray appends the segments of a list, in which ${repeat(1, 3)} repeats the
+// item after it.
+func (c *compiler) jsonArray(segs []segment, items []jsonValue) []segment {
+	segs = join(segs, []byte("["))
+	if !slices.ContainsFunc(items, func(v jsonValue) bool { return v.repeats() != nil }) {
+		for i := range items {
+			if i > 0 {
+				segs = join(segs, []byte(","))
+			}
+			segs = c.json(segs, &items[i])
+		}
+		return join(segs, []byte("]"))
+	}
+	// Each item brings its comma; the end of the list takes the last one away.
+	for i := 0; i < len(items); i++ {
+		r := items[i].repeats()
+		if r == nil || i+1 == len(items) {
+			segs = join(c.json(segs, &items[i]), []byte(","))
+			continue
+		}
+		i++
+		segs = append(segs, segment{
+			op: opRepeat, lo: r.lo, width: uint64(r.hi-r.lo) + 1, inner: join(c.json(nil, &items[i]), []byte(",")),
+		})
+	}
+	return append(segs, segment{op: opEndList})
 }
 
 // value appends the segment of a value.
@@ -103,6 +126,18 @@ func (c *compiler) value(segs []segment, v *value, enc encoding) []segment {
 	case valueEnv:
 		x, _ := c.env(v)
 		return join(segs, encoded(x))
+	case valueExpression:
+		if v.constant() {
+			x, _ := c.folded(v)
+			return join(segs, encoded(x))
+		}
+		b := c.bind(v.expr)
+		s.op, s.expr, s.source = opExpression, &b, v.source
+	case valueFeed:
+		s.op = opFeed
+		s.slot, s.column = c.column(v)
+	case valueRequest:
+		s.op, s.slot = opRequest, slices.Index(requestParts, v.name)
 	case valueVariable:
 		s.op, s.slot = opSlot, number(c.slots, v.name)
 	case valueFake:
@@ -127,4 +162,54 @@ func (c *compiler) value(segs []segment, v *value, enc encoding) []segment {
 		s.op, s.from, s.span = opFloat, v.from, v.to-v.from
 	}
 	return append(segs, s)
+}
+
+// bind gives an expression the slots and values of the persona under way.
+func (c *compiler) bind(x *expression) boundExpression {
+	b := boundExpression{expression: x}
+	for _, name := range x.variables {
+		b.slots = append(b.slots, number(c.slots, name))
+	}
+	for _, v := range x.values {
+		s := segment{op: opText} // of an empty variable of the environment
+		if segs := c.value(nil, v, asText); len(segs) > 0 {
+			s = segs[0]
+		}
+		for _, choice := range v.choices {
+			var typed any
+			_ = json.Unmarshal([]byte(choice.json), &typed)
+			s.typed = append(s.typed, typed)
+		}
+		b.inputs = append(b.inputs, s)
+	}
+	return b
+}
+
+// folded is the value of an expression that is known before the run.
+func (c *compiler) folded(v *value) (choice, bool) {
+	before := len(c.mistakes)
+	b := c.bind(v.expr)
+	if len(c.mistakes) > before {
+		return choice{}, false
+	}
+	x, err := c.probe.evaluate(&b, nil)
+	if err != nil {
+		c.add(v.at, "`${%s}` has no value: %v", shorten(v.source, 60), err)
+		return choice{}, false
+	}
+	if text, ok := x.(string); ok {
+		return choice{text, string(appendJSONString(nil, text))}, true
+	}
+	text := textOf(x)
+	return choice{text, text}, true
+}
+
+// column is the feed and the column that a value means.
+func (c *compiler) column(v *value) (feed, column int) {
+	feed = slices.IndexFunc(c.scenario.feeds, func(f *feedTable) bool { return f.name == v.name })
+	if feed < 0 || len(c.scenario.feeds[feed].rows) == 0 {
+		c.add(v.at, "the feed `%s` has not been read", v.name)
+		return 0, 0
+	}
+	return feed, max(slices.Index(c.scenario.feeds[feed].columns, v.column), 0)
 }

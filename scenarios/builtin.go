@@ -70,6 +70,39 @@ func Source(name string) ([]byte, bool) {
 	return data, err == nil
 }
 
+// Resolved is the text of a scenario, with that of the workload that it names
+// after it: all that decides what it does.
+func Resolved(ref string) ([]byte, error) {
+	s, err := Load(ref)
+	if err != nil {
+		return nil, err
+	}
+	read := func(ref string) ([]byte, error) {
+		if slices.Contains(builtinNames(), ref) {
+			data, _ := Source(ref)
+			return data, nil
+		}
+		return readFile(ref)
+	}
+	text, err := read(ref)
+	if err != nil || s.Workload == "" {
+		return text, err
+	}
+	from := s.Workload
+	if !slices.Contains(builtinNames(), from) {
+		from = filepath.Join(filepath.Dir(ref), from)
+	}
+	workload, err := read(from)
+	if err != nil {
+		return nil, err
+	}
+	text = append(text, fmt.Sprintf("\n# workload: %s\n", s.Workload)...)
+	for line := range strings.Lines(string(workload)) {
+		text = append(text, "#   "+line...)
+	}
+	return text, nil
+}
+
 // Load reads a scenario, with the workload that it names: a built-in by its
 // name, anything else as a file. The error is an [*UnknownError] for a name that
 // is neither, [Mistakes] for a file with mistakes.
@@ -88,7 +121,13 @@ func Load(ref string) (*Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.resolve(filepath.Dir(ref))
+	if err := s.attach(filepath.Dir(ref)); err != nil {
+		return nil, err
+	}
+	if err := s.resolve(filepath.Dir(ref)); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func loadBuiltin(name string) (*Scenario, error) {
@@ -168,6 +207,13 @@ func (s *Scenario) SetWorkload(ref string) error {
 		return fmt.Errorf("%s has no personas: it cannot be a workload; there is %s", ref, strings.Join(namesOf(KindWorkload), ", "))
 	}
 	s.Personas, s.Workload = w.Personas, ref
+	s.Cookies, s.Compressed, s.Redirect = w.Cookies, w.Compressed, w.Redirect
+	if len(s.feeds) == 0 {
+		s.feeds = w.feeds
+	}
+	if len(s.Setup)+len(s.Teardown) == 0 {
+		s.Setup, s.Teardown = w.Setup, w.Teardown
+	}
 	if s.Auth == nil {
 		s.Auth = w.Auth
 	}

@@ -184,3 +184,22 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Every file of testdata/good loads and compiles, with the files that it names.
+func TestGood(t *testing.T) {
+	files, _ := filepath.Glob("testdata/good/*.yaml")
+	if len(files) < 4 {
+		t.Fatalf("only %d files", len(files))
+	}
+	for _, file := range files {
+		s, err := Load(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		compiled(t, s, "http://127.0.0.1:1", func(o *CompileOptions) {
+			o.Env = func(string) (string, bool) { return "x", true }
+			o.Trace = true
+		})
+	}
+}

@@ -2,7 +2,9 @@ package scenarios
 
 import (
 	"fmt"
+	"mime"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +24,8 @@ type CompileOptions struct {
 	Redactor *client.Redactor            // nil: nothing is masked but credentials in headers
 	Seed     uint64                      // of the users of Preflight
 	Env      func(string) (string, bool) // [os.LookupEnv]; nil: an empty environment
+	Trace    bool                        // each request carries a W3C traceparent
+	Users    int                         // the most that there can be at a time; 0: not known
 }
 
 // Compile makes the scenario into what the engine runs. Everything constant is
@@ -37,15 +41,24 @@ func (s *Scenario) Compile(opts CompileOptions) (*Script, error) {
 	if !s.exact && opts.Target != nil {
 		c.prefix = strings.TrimSuffix(opts.Target.EscapedPath(), "/")
 	}
+	c.script.origin = &url.URL{Scheme: "http"}
 	if opts.Target != nil {
 		c.host = opts.Target.Host
+		c.script.origin = &url.URL{Scheme: opts.Target.Scheme, Host: opts.Target.Host}
 	}
+	c.script.allowTargets, c.script.feeds, c.script.traced = s.AllowTargets, s.feeds, opts.Trace
+	c.probe.script = c.script
+	c.probe.rows = make([]int32, len(s.feeds))
 	c.probe.seed(0)
-	c.auth()
+	c.feeds()
 	c.runHeaders()
+	c.auth()
 	for i := range s.Personas {
 		c.persona(&s.Personas[i])
 	}
+	c.script.loadRows = len(c.script.rows)
+	c.script.setup = c.aside("setup", s.Setup)
+	c.script.teardown = c.aside("teardown", s.Teardown)
 	if ms := c.mistakes.ordered(); len(ms) > 0 {
 		return nil, ms
 	}
@@ -82,7 +95,11 @@ func (c *compiler) constant(t *template) (text string, ok bool) {
 	for _, p := range t.parts {
 		text := p.text
 		if p.value != nil {
-			choice, found := c.env(p.value)
+			get := c.env
+			if p.value.kind == valueExpression {
+				get = c.folded
+			}
+			choice, found := get(p.value)
 			text, ok = choice.text, ok && found
 		}
 		b.WriteString(text)
@@ -112,17 +129,17 @@ func (c *compiler) runHeaders() {
 			c.add(position{}, "header %s is lt's own: it follows from the target and the body", h.Name)
 			continue
 		}
-		c.runs = append(c.runs, boundHeader{h.Name, join(nil, []byte(h.Value))})
+		c.runs = append(c.runs, boundHeader{h.Name, join(nil, []byte(h.Value)), true})
 	}
 }
 
 func (c *compiler) persona(p *Persona) {
-	c.slots, c.pools = map[string]int{}, map[string]int{}
+	c.slots, c.pools = c.sharedSlots(), map[string]int{}
 	cp := &persona{name: p.Name, weight: p.Weight, think: p.Think}
 	if c.scenario.Load.Think != nil {
 		cp.think = *c.scenario.Load.Think
 	}
-	known := map[string]bool{}
+	known := c.sharedKnown()
 	cp.start = c.steps(p, "start", p.Start, known)
 	afterStart := known
 	for i := range p.Tasks {
@@ -137,8 +154,17 @@ func (c *compiler) persona(p *Persona) {
 	for i := range cp.tasks {
 		cp.tasks[i].needs = needs(cp.tasks[i].steps, len(c.pools))
 	}
-	cp.slots, cp.pools = len(c.slots), len(c.pools)
+	c.sized(cp)
 	c.script.personas = append(c.script.personas, cp)
+}
+
+// sized gives a persona the variables and pools that its steps were compiled with.
+func (c *compiler) sized(p *persona) {
+	p.slots, p.pools = len(c.slots), len(c.pools)
+	p.names = make([]string, len(c.slots))
+	for name, i := range c.slots {
+		p.names[i] = name
+	}
 }
 
 // needs is how many members each pool must hold for the steps to run.
@@ -182,6 +208,10 @@ func (c *compiler) steps(p *Persona, where string, steps []Step, known map[strin
 	for i := range steps {
 		s := &steps[i]
 		r := request{pause: s.Pause, row: -1}
+		if s.when != nil {
+			b := c.bind(s.when.expression)
+			r.when = &b
+		}
 		if s.Method != "" {
 			name := s.Name
 			if name == "" {
@@ -191,6 +221,15 @@ func (c *compiler) steps(p *Persona, where string, steps []Step, known map[strin
 			}
 			r.row = len(c.script.rows)
 			c.script.rows = append(c.script.rows, metric.Row{Persona: p.Name, Step: name, Endpoint: s.endpoint()})
+			if r.redirect = c.scenario.Redirect; s.redirect != nil {
+				r.redirect = *s.redirect
+			}
+			if r.redirect.Follow > 0 {
+				e := s.endpoint()
+				e.Path += redirectedSuffix
+				r.hopRow = len(c.script.rows)
+				c.script.rows = append(c.script.rows, metric.Row{Persona: p.Name, Step: name + ", redirected", Endpoint: e})
+			}
 			c.step(&r, p, s, known)
 		}
 		out = append(out, r)
@@ -204,6 +243,26 @@ func (c *compiler) step(r *request, p *Persona, s *Step, known map[string]bool) 
 		known[d.variable] = true
 		r.draws = append(r.draws, boundDraw{number(c.slots, d.variable), number(c.pools, d.pool), d.take})
 	}
+	for i := range s.set {
+		a := &s.set[i]
+		b := boundSet{slot: number(c.slots, a.variable)}
+		if a.value.alone() != nil {
+			b.value, b.typed = c.template(nil, &a.value, asJSON), true
+		} else {
+			b.value = c.template(nil, &a.value, asText)
+		}
+		known[a.variable] = true
+		r.sets = append(r.sets, b)
+	}
+	seen := map[int]bool{}
+	s.values(func(v *value) {
+		if v.kind == valueVariable {
+			if i := number(c.slots, v.name); !seen[i] {
+				seen[i] = true
+				r.reads = append(r.reads, i)
+			}
+		}
+	})
 	c.request(r, p, s, known)
 	for i := range s.save {
 		known[s.save[i].variable] = true
@@ -217,14 +276,16 @@ func (c *compiler) step(r *request, p *Persona, s *Step, known map[string]bool) 
 		r.pushes = append(r.pushes, b)
 	}
 	for i := range s.check {
-		b := boundCheck{check: &s.check[i], slots: map[string]int{}}
-		for _, name := range s.check[i].variables {
-			b.slots[name] = number(c.slots, name)
-		}
-		r.checks = append(r.checks, b)
+		r.checks = append(r.checks, boundCheck{c.bind(s.check[i].expression), "check"})
 	}
-	r.http.Keep = len(r.saves)+len(r.checks)+len(r.pushes) > 0
+	if s.poll != nil {
+		r.poll = &boundPoll{s.poll, boundCheck{c.bind(s.poll.until), "until"}}
+	}
+	r.http.Keep = len(r.saves)+len(r.checks)+len(r.pushes) > 0 || r.poll != nil || r.redirect.Follow > 0 || r.http.Decode
 }
+
+// redirectedSuffix tells the requests that redirects lead to from the step's own.
+const redirectedSuffix = " (redirected)"
 
 // request compiles what a step sends.
 func (c *compiler) request(r *request, p *Persona, s *Step, known map[string]bool) {
@@ -234,19 +295,34 @@ func (c *compiler) request(r *request, p *Persona, s *Step, known map[string]boo
 		r.http.Timeout = c.opts.Timeout
 	}
 	r.target = c.target(s)
-	r.headers = c.headers(p, s, known)
+	contentType := ""
 	switch {
 	case s.json != nil:
-		r.body = c.json(nil, s.json)
+		r.body, contentType = c.json(nil, s.json), "application/json"
+	case s.form != nil:
+		r.body, contentType = c.form(s.form), "application/x-www-form-urlencoded"
+	case s.multipart != nil:
+		r.body, contentType = c.multipart(s)
 	case s.body != nil:
 		r.body = c.template(nil, s.body, asText)
+	case s.bodyFile != nil:
+		r.body = join(nil, s.bodyFile.data)
+		if contentType = mime.TypeByExtension(path.Ext(s.bodyFile.name)); contentType == "" {
+			contentType = "application/octet-stream"
+		}
 	}
+	r.http.Cookies = c.scenario.Cookies
+	if r.http.Decode = c.scenario.Compressed; s.compressed != nil {
+		r.http.Decode = *s.compressed
+	}
+	r.headers = c.headers(p, s, known, contentType, r.http.Decode)
 	fixed := constant(r.target) && constant(r.body)
 	for _, h := range r.headers {
 		fixed = fixed && constant(h.value)
 		if strings.EqualFold(h.name, "Connection") && len(h.value) == 1 && strings.EqualFold(string(h.value[0].text), "close") {
 			r.http.Close = true
 		}
+		r.token = r.token || h.op() == opToken
 	}
 	// What the client refuses of a request with every value empty it refuses of
 	// the constant parts, which are all that can be wrong: values are encoded.
@@ -254,47 +330,61 @@ func (c *compiler) request(r *request, p *Persona, s *Step, known map[string]boo
 		c.probe.slots = append(c.probe.slots, slot{})
 	}
 	wire, err := r.appendWire(nil, &c.probe)
+	c.probe.unmade = nil // the values are not there yet
 	if err != nil {
 		c.add(s.at, "the request cannot be sent: %v", err)
 		return
 	}
 	if fixed {
 		r.http.Wire, r.fixed = wire, true
+		if c.script.traced && slices.ContainsFunc(r.headers, func(h boundHeader) bool { return h.op() == opTrace }) {
+			r.traceAt = traceAt(wire)
+		}
 	}
 }
 
 // headers are the headers of a step: its own before the persona's, those before
 // the scenario's. The run's replace all. A persona's header whose variables are
 // not made yet is left out.
-func (c *compiler) headers(p *Persona, s *Step, known map[string]bool) (l []boundHeader) {
+func (c *compiler) headers(p *Persona, s *Step, known map[string]bool, contentType string, compressed bool) (l []boundHeader) {
 	has := func(name string) bool {
-		for _, h := range l {
-			if strings.EqualFold(h.name, name) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(l, func(h boundHeader) bool { return strings.EqualFold(h.name, name) })
 	}
-	constant := func(name, value string) {
+	add := func(name string, value []segment) {
 		if !has(name) {
-			l = append(l, boundHeader{name, join(nil, []byte(value))})
+			l = append(l, boundHeader{name, value, false})
 		}
 	}
 	l = slices.Clone(c.runs)
 	for _, group := range [][]Header{s.headers, p.Headers, c.scenario.Headers} {
 		for i := range group {
-			ready := true
-			group[i].value.values(func(v *value) { ready = ready && (v.kind != valueVariable || known[v.name]) })
+			ready, secret := true, false
+			group[i].value.values(func(v *value) {
+				ready = ready && (v.kind != valueVariable || known[v.name])
+				secret = secret || v.kind == valueEnv
+			})
 			if ready && !has(group[i].Name) {
-				l = append(l, boundHeader{group[i].Name, c.template(nil, &group[i].value, asHeaderText)})
+				l = append(l, boundHeader{group[i].Name, c.template(nil, &group[i].value, asHeaderText), secret})
 			}
 		}
 	}
-	if c.credential != nil {
-		constant(c.credential.Name, c.credential.Value)
+	if h := c.credential; h != nil && !has(h.Name) {
+		l = append(l, boundHeader{h.Name, join(nil, []byte(h.Value)), true})
 	}
-	if s.json != nil {
-		constant("Content-Type", "application/json")
+	if login := c.script.login; login != nil && !has(login.header) {
+		l = append(l, boundHeader{login.header, []segment{{op: opToken}}, true})
+	}
+	if contentType != "" {
+		add("Content-Type", join(nil, []byte(contentType)))
+	}
+	if compressed {
+		add("Accept-Encoding", join(nil, []byte(client.AcceptEncoding)))
+	}
+	if c.scenario.Cookies {
+		add("Cookie", []segment{{op: opCookie}})
+	}
+	if c.script.traced {
+		add(traceHeader, []segment{{op: opTrace}})
 	}
 	return l
 }

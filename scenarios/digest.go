@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/client"
@@ -20,8 +21,7 @@ func (s *Scenario) Digest() string {
 	if err != nil {
 		panic(err) // a body that the parser let through and JSON does not
 	}
-	sum := sha256.Sum256(doc)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return digestOf(doc)
 }
 
 type object map[string]any // marshalled with sorted keys
@@ -30,7 +30,11 @@ func (s *Scenario) canonical() object {
 	o := object{"language": 1}
 	if s.Auth != nil {
 		o["auth"] = object{"kind": s.Auth.Kind, "header": s.Auth.Header}
+		if l := s.Auth.login; l != nil {
+			o["login"] = object{"step": canonicalSteps([]Step{l.step}), "per_run": l.perRun, "refresh_before": l.refreshBefore, "lifetime": l.lifetime}
+		}
 	}
+	s.canonicalExtras(o)
 	o["headers"] = canonicalHeaders(s.Headers)
 	o["load"] = s.Load.canonical()
 	personas := object{}
@@ -51,6 +55,35 @@ func (s *Scenario) canonical() object {
 	}
 	o["personas"] = personas
 	return o
+}
+
+// canonicalExtras adds what most scenarios lack, so that theirs keep their digest.
+func (s *Scenario) canonicalExtras(o object) {
+	if !s.Cookies && !s.exact {
+		o["cookies"] = false
+	}
+	if s.Compressed {
+		o["compressed"] = true
+	}
+	if s.Redirect.Follow > 0 {
+		o["redirect"] = s.Redirect
+	}
+	if len(s.Setup)+len(s.Teardown) > 0 {
+		o["setup"], o["teardown"] = canonicalSteps(s.Setup), canonicalSteps(s.Teardown)
+	}
+	if len(s.feeds) > 0 {
+		feeds := object{}
+		for _, f := range s.feeds {
+			rows := make([]any, 0, len(f.rows))
+			for _, row := range f.rows {
+				for _, m := range row {
+					rows = append(rows, m.text)
+				}
+			}
+			feeds[f.name] = object{"order": f.order, "columns": f.columns, "values": rows}
+		}
+		o["feeds"] = feeds
+	}
 }
 
 func (l *LoadSpec) canonical() object {
@@ -94,7 +127,11 @@ func canonicalSteps(steps []Step) []any {
 	for i := range steps {
 		s := &steps[i]
 		if s.Method == "" {
-			l[i] = object{"pause": *s.Pause}
+			o := object{"pause": *s.Pause}
+			if s.when != nil {
+				o["when"] = s.when.source
+			}
+			l[i] = o
 			continue
 		}
 		o := object{
@@ -126,7 +163,55 @@ func canonicalSteps(steps []Step) []any {
 		case s.body != nil:
 			o["body"] = s.body.source
 		}
+		s.canonicalExtras(o)
 		l[i] = o
 	}
 	return l
+}
+
+func (s *Step) canonicalExtras(o object) {
+	fields := func(l []pair) object {
+		m := object{}
+		for _, f := range l {
+			m[f.name] = f.value.source
+		}
+		return m
+	}
+	if s.when != nil {
+		o["when"] = s.when.source
+	}
+	if s.poll != nil {
+		o["poll"] = object{"until": s.poll.until.source, "every": s.poll.every, "times": s.poll.times, "time": s.poll.time}
+	}
+	if s.redirect != nil {
+		o["redirect"] = *s.redirect
+	}
+	if s.compressed != nil {
+		o["compressed"] = *s.compressed
+	}
+	if s.form != nil {
+		o["form"] = fields(s.form)
+	}
+	if s.bodyFile != nil {
+		o["body_file"] = digestOf(s.bodyFile.data)
+	}
+	for i, p := range s.multipart {
+		part := object{"name": p.name, "text": p.value.source, "type": p.kind, "filename": p.filename}
+		if p.file != nil {
+			part["file"] = digestOf(p.file.data)
+		}
+		o[fmt.Sprintf("part_%d", i)] = part
+	}
+	if len(s.set) > 0 {
+		set := make([]any, len(s.set))
+		for i, a := range s.set {
+			set[i] = []string{a.variable, a.value.source}
+		}
+		o["set"] = set
+	}
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }

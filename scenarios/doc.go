@@ -26,4 +26,5 @@
 //
 // A file goes through decoder (YAML to Scenario), linter (what only the whole
 // shows), compiler (names to numbers, texts to bytes) and session (one user).
+// docs/scenarios.md is the reference of the language.
 package scenarios

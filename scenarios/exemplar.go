@@ -21,13 +21,10 @@ const keptOfExemplar = 4 << 10
 // for nothing else stands between an answer that echoes a key and the report.
 func (u *session) exemplar(r *request) metric.Exemplar {
 	s := &u.sample
-	wire := r.http.Wire
-	if !r.fixed {
-		wire = u.wire
-	}
-	head, body, _ := bytes.Cut(wire, []byte("\r\n\r\n"))
-	return metric.Exemplar{
-		Endpoint:     u.script.rows[r.row].Endpoint.Name(),
+	head, body, _ := bytes.Cut(u.sent, []byte("\r\n\r\n"))
+	e := metric.Exemplar{
+		TraceID:      traceIDOf(u.sent),
+		Endpoint:     u.script.rows[u.row].Endpoint.Name(),
 		Class:        s.Class().Key(),
 		Phase:        s.Phase.String(),
 		Status:       s.Status,
@@ -39,6 +36,44 @@ func (u *session) exemplar(r *request) metric.Exemplar {
 		Response:     u.script.head(u.resp.Header),
 		ResponseBody: u.script.redacted(u.resp.Body),
 	}
+	if u.script.login != nil {
+		u.hideToken(&e)
+	}
+	return e
+}
+
+// hideToken masks the user's token, and any that the answer to a login brought,
+// which no redactor made before the run can know.
+func (u *session) hideToken(e *metric.Exemplar) {
+	var secrets []string
+	if u.token != nil {
+		secrets = append(secrets, u.token.secret)
+	}
+	if u.row == u.script.login.request.row {
+		e.RequestBody, e.ResponseBody = maskedBody(e.RequestBody), maskedBody(e.ResponseBody)
+	}
+	r := client.NewRedactor(secrets...)
+	for _, text := range []*string{&e.Message, &e.Request, &e.RequestBody, &e.Response, &e.ResponseBody} {
+		cut := len(*text) >= keptOfExemplar // perhaps inside a token
+		*text = r.RedactString(*text)
+		if cut {
+			*text = strings.ToValidUTF8((*text)[:max(len(*text)-redactMargin, 0)], "\ufffd")
+		}
+	}
+}
+
+// maskedBody is the body of a login: of JSON the keys, else nothing.
+func maskedBody(body string) string {
+	doc := gjson.Parse(body)
+	if !doc.IsObject() {
+		return ""
+	}
+	var keys []string
+	doc.ForEach(func(k, _ gjson.Result) bool {
+		keys = append(keys, k.Raw+":\"***\"")
+		return len(keys) < 50
+	})
+	return "{" + strings.Join(keys, ",") + "}"
 }
 
 // redactMargin is how much more than an exemplar holds is looked at, so that no
@@ -92,6 +127,9 @@ func (u *session) message(r *request) string {
 		if detail := problem([]byte(u.script.redacted(u.resp.Body))); detail != "" {
 			m += ": " + detail
 		}
+		if u.failed.err != nil {
+			m += ": " + u.failed.err.Error()
+		}
 		switch {
 		case len(r.http.Expect) > 0:
 			m += " (expected " + strings.Trim(fmt.Sprint(r.http.Expect), "[]") + ")"
@@ -100,10 +138,14 @@ func (u *session) message(r *request) string {
 		}
 	case metric.Check:
 		if c := u.failed.check; c != nil {
-			m = c.explain(u.answer(c), u.failed.err, u.script.redactor.RedactString)
+			m = u.explain(c, &u.resp, u.failed.err)
 		}
 	case metric.Extract:
 		switch {
+		case u.failed.token:
+			m = "no token in the answer to the login: " + u.script.login.token.missing(&u.resp)
+		case u.failed.err != nil:
+			m = u.failed.err.Error()
 		case u.failed.save != nil:
 			m = fmt.Sprintf("cannot save %s: %s", u.failed.save.variable, u.failed.save.from.missing(&u.resp))
 		case u.failed.push != nil:

@@ -188,14 +188,14 @@ func (x *extractor) selectOne(body []byte) (any, bool) {
 // list, map, or nil.
 func (x *extractor) value(resp *client.Response) any {
 	if x.path != "" || x.whole {
-		return x.get(resp.Body).Value()
+		return decoded(x.get(resp.Body))
 	}
 	part, kind := x.append(nil, resp)
 	switch kind {
 	case slotText:
 		return string(part)
 	case slotJSON:
-		return gjson.ParseBytes(part).Value()
+		return decoded(gjson.ParseBytes(part))
 	}
 	return nil
 }

@@ -42,8 +42,7 @@ func TestExtract(t *testing.T) {
 }
 
 func TestChecks(t *testing.T) {
-	vars := map[string]any{"id": `a"b`, "n": 12.5}
-	a := answer{resp: &sample, variable: func(name string) any { return vars[name] }}
+	vars := map[string]slot{"id": {slotText, []byte(`a"b`)}, "n": {slotJSON, []byte("12.5")}}
 	for source, want := range map[string]bool{
 		`$.id == id`: true, `$.id != id`: false, `$.n == n`: true, `$.n > 12 and $.n < 13`: true, `$.list.size() == 2`: true,
 		`$.list.size() > 2`: false, `$.none.size() == 0`: true, `len($.list) == 2`: true, `status == 201`: true, `status in [200, 204]`: false,
@@ -52,12 +51,16 @@ func TestChecks(t *testing.T) {
 		`$["a.b"]["c d"]`: true, `"$.id" == "$.id"`: true, `$.n > "x"`: false, `$.none.deep > 1`: false, `let x = $.n; x > 1`: true,
 		`$.x matches "^token"`: true, `$.list[*].v == [1, 2]`: true,
 	} {
-		c, problem := parseCheck(source)
+		x, problem := parseExpression(source, useCheck, position{})
 		if problem != "" {
 			t.Errorf("%s: %s", source, problem)
 			continue
 		}
-		if got, err := c.holds(a); got != want {
+		b, u := boundExpression{expression: x}, &session{}
+		for i, name := range x.variables {
+			b.slots, u.slots = append(b.slots, i), append(u.slots, vars[name])
+		}
+		if got, err := u.holds(&b, &sample); got != want {
 			t.Errorf("%s is %v (%v)", source, got, err)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 func FuzzParse(f *testing.F) {
 	seeds, _ := filepath.Glob("testdata/broken/*.yaml")
 	good, _ := filepath.Glob("builtin/*.yaml")
-	for _, file := range append(seeds, good...) {
+	more, _ := filepath.Glob("testdata/good/*.yaml")
+	for _, file := range append(append(seeds, good...), more...) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -46,6 +47,9 @@ func FuzzParse(f *testing.F) {
 		if len(s.Personas) == 0 {
 			return
 		}
+		for _, f := range s.feeds {
+			f.rows = [][]member{{{"x", slotText}}}
+		}
 		script, err := compile(s, "http://127.0.0.1:1", func(o *CompileOptions) {
 			o.Env = func(string) (string, bool) { return "x", true }
 		})
@@ -54,12 +58,14 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, p := range script.personas {
 			u := script.newSession(p, 0, 1)
+			u.token = &token{value: []byte("x")}
 			for i := range u.slots {
 				u.slots[i] = slot{slotText, []byte("x\r\n\x00\xff")}
 			}
 			for _, task := range p.tasks {
 				for i := range task.steps {
 					if task.steps[i].row >= 0 {
+						u.assign(&task.steps[i])
 						u.prepare(&task.steps[i])
 					}
 				}

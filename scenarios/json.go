@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tidwall/gjson"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -53,6 +54,11 @@ func (d *decoder) json(n *yaml.Node, depth int) (v jsonValue) {
 		for item := range d.list(n, "an array") {
 			v.items = append(v.items, d.json(item, depth+1))
 		}
+		for i := range v.items {
+			if r := v.items[i].repeats(); r != nil {
+				r.placed = i+1 < len(v.items) && v.items[i+1].repeats() == nil
+			}
+		}
 	default:
 		v.raw = d.jsonScalar(n)
 		if v.raw == "" {
@@ -93,6 +99,16 @@ func (d *decoder) jsonScalar(n *yaml.Node) string {
 	return ""
 }
 
+// repeats is the ${repeat(...)} that v consists of; nil for anything else.
+func (v *jsonValue) repeats() *value {
+	if v.kind == jsonText {
+		if r := v.text.alone(); r != nil && r.kind == valueRepeat {
+			return r
+		}
+	}
+	return nil
+}
+
 // templates calls f for each template in v.
 func (v *jsonValue) templates(f func(*template)) {
 	if v.kind == jsonText {
@@ -126,4 +142,31 @@ func (v *jsonValue) plain() any {
 		return l
 	}
 	return json.RawMessage(v.raw)
+}
+
+// decoded is a JSON value as expressions see it: whole numbers are whole, so that
+// an id of many digits stays what it is.
+func decoded(r gjson.Result) any {
+	switch {
+	case r.Type == gjson.Number:
+		if i, err := strconv.Atoi(r.Raw); err == nil {
+			return i
+		}
+		return r.Num
+	case r.IsArray():
+		l := []any{}
+		r.ForEach(func(_, v gjson.Result) bool {
+			l = append(l, decoded(v))
+			return true
+		})
+		return l
+	case r.IsObject():
+		m := map[string]any{}
+		r.ForEach(func(k, v gjson.Result) bool {
+			m[k.Str] = decoded(v)
+			return true
+		})
+		return m
+	}
+	return r.Value()
 }

@@ -12,9 +12,13 @@ import (
 // thresholds that match no endpoint. What nothing uses is asked only on demand.
 func (s *Scenario) lint(unused bool) (ms Mistakes) {
 	weights := 0
+	shared := s.setupNames()
 	for i := range s.Headers {
 		s.Headers[i].value.values(func(v *value) {
 			if v.kind == valueVariable {
+				if _, ok := shared[v.name]; ok {
+					return
+				}
 				ms = append(ms, v.at.mistake("unknown variable `%s`: headers of the whole scenario are sent before any step has saved one", v.name))
 			}
 		})
@@ -25,9 +29,11 @@ func (s *Scenario) lint(unused bool) (ms Mistakes) {
 		if p.Weight == 0 {
 			ms = append(ms, p.at.mistake("persona `%s` has weight 0: nobody would be one; give it a weight, or remove it", p.Name))
 		}
-		l := linter{persona: p}
+		l := linter{persona: p, shared: shared}
 		ms = append(ms, l.lint(unused)...)
 	}
+	ms = append(ms, s.lintAside(unused)...)
+	ms = append(ms, s.lintValues(unused)...)
 	return append(ms, s.lintScopes()...)
 }
 
@@ -41,12 +47,27 @@ func (s *Scenario) lintScopes() (ms Mistakes) {
 	}
 	var names []string
 	seen := map[string]bool{}
-	for _, p := range s.Personas {
-		for step := range p.steps() {
-			if name := step.endpoint().Name(); step.Method != "" && !seen[name] {
+	note := func(step *Step) {
+		if step.Method == "" {
+			return
+		}
+		e := step.endpoint()
+		for _, name := range []string{e.Name(), e.Name() + redirectedSuffix} {
+			if strings.HasSuffix(name, redirectedSuffix) && step.redirect == nil && s.Redirect.Follow == 0 {
+				continue
+			}
+			if !seen[name] {
 				seen[name] = true
 				names = append(names, name)
 			}
+		}
+	}
+	if s.Auth != nil && s.Auth.login != nil {
+		note(&s.Auth.login.step)
+	}
+	for _, p := range s.Personas {
+		for step := range p.steps() {
+			note(step)
 		}
 	}
 	for _, sc := range s.scopes {
@@ -67,7 +88,8 @@ const maxPools = 100
 // A linter follows the variables and pools of one persona.
 type linter struct {
 	persona *Persona
-	saved   map[string]place // where each variable is made, anywhere in the persona
+	shared  map[string]position // what setup makes
+	saved   map[string]place    // where each variable is made, anywhere in the persona
 	used    map[string]bool
 	pushed  map[string]position
 	drawn   map[string]bool
@@ -89,8 +111,15 @@ func (l *linter) lint(unused bool) Mistakes {
 		l.collect("task `"+p.Tasks[i].Name+"`", p.Tasks[i].Steps)
 	}
 	known := map[string]bool{}
+	for name := range l.shared {
+		known[name] = true
+	}
 	l.follow("start", p.Start, known)
 	for i := range p.Headers {
+		known := maps.Clone(known)
+		for _, a := range p.set {
+			known[a.variable] = true
+		}
 		p.Headers[i].value.values(func(v *value) { l.use(v, "the headers of the persona", known) })
 	}
 	for i := range p.Tasks {
@@ -99,6 +128,7 @@ func (l *linter) lint(unused bool) Mistakes {
 			l.add(p.Tasks[i].at, "the task sends nothing: it only pauses")
 		}
 	}
+	l.reachable()
 	if n := len(l.pushed); n > maxPools {
 		l.add(p.at, "persona `%s` has %d pools; at most %d are possible", p.Name, n, maxPools)
 	}
@@ -131,6 +161,11 @@ func (l *linter) collect(where string, steps []Step) {
 				l.saved[v.variable] = place{where, v.at}
 			}
 		}
+		for _, v := range s.set {
+			if _, ok := l.saved[v.variable]; !ok {
+				l.saved[v.variable] = place{where, v.at}
+			}
+		}
 		for _, p := range s.push {
 			if _, ok := l.pushed[p.pool]; !ok {
 				l.pushed[p.pool] = p.at
@@ -158,7 +193,17 @@ func (l *linter) follow(where string, steps []Step, known map[string]bool) {
 			}
 			known[d.variable] = true
 		}
+		if s.when != nil {
+			s.when.walk(s.when.at, func(v *value) { l.use(v, where, known) })
+		}
+		for _, a := range s.set {
+			a.value.values(func(v *value) { l.use(v, where, known) })
+			known[a.variable] = true
+		}
 		s.templates(func(t *template) { t.values(func(v *value) { l.use(v, where, known) }) })
+		if s.poll != nil {
+			s.poll.until.walk(s.poll.at, func(v *value) { l.use(v, where, known) })
+		}
 		for _, v := range s.save {
 			known[v.variable] = true
 		}

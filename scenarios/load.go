@@ -202,7 +202,7 @@ func (d *decoder) stage(n *yaml.Node) (s Stage) {
 		return s
 	}
 	seen := map[string]bool{}
-	for _, e := range d.mapping(n, "a stage", []string{"duration", "target", "spawn_rate"}) {
+	for _, e := range d.mapping(n, "a stage", stageKeys) {
 		seen[e.name] = true
 		switch e.name {
 		case "duration":
@@ -218,3 +218,5 @@ func (d *decoder) stage(n *yaml.Node) (s Stage) {
 	}
 	return s
 }
+
+var stageKeys = []string{"duration", "target", "spawn_rate"}

@@ -17,7 +17,7 @@ import (
 // [Load].
 func Parse(file string, data []byte) (*Scenario, error) {
 	d := &decoder{file: file}
-	s := &Scenario{file: file, Name: baseName(file)}
+	s := &Scenario{file: file, Name: baseName(file), Cookies: true}
 	if root := d.document(data); root != nil {
 		d.scenario(s, root)
 	}
@@ -29,7 +29,8 @@ func Parse(file string, data []byte) (*Scenario, error) {
 }
 
 var scenarioKeys = []string{
-	"name", "description", "target", "labels", "auth", "headers", "load", "workload", "thresholds", "allow_targets", "personas",
+	"name", "description", "target", "labels", "auth", "headers", "cookies", "compressed", "redirect", "load", "workload", "thresholds",
+	"allow_targets", "feeds", "setup", "personas", "teardown",
 }
 
 func (d *decoder) scenario(s *Scenario, root *yaml.Node) {
@@ -71,6 +72,20 @@ func (d *decoder) scenario(s *Scenario, root *yaml.Node) {
 					s.AllowTargets = append(s.AllowTargets, h)
 				}
 			}
+		case "cookies":
+			s.Cookies = d.boolean(e.value, "cookies")
+		case "compressed":
+			s.Compressed = d.boolean(e.value, "compressed")
+		case "redirect":
+			if r := d.redirect(e.value); r != nil {
+				s.Redirect = *r
+			}
+		case "feeds":
+			s.feeds = d.feeds(e.value)
+		case "setup":
+			s.Setup = d.steps(e.value, "setup")
+		case "teardown":
+			s.Teardown = d.steps(e.value, "teardown")
 		case "personas":
 			personas = e.key
 			d.personas(s, e.value)
@@ -88,8 +103,22 @@ func (d *decoder) scenario(s *Scenario, root *yaml.Node) {
 // nameSyntax is what a directory may be called on every system.
 var nameSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
-// placeholders are the ${...} of a text, well enough for names.
-var placeholders = regexp.MustCompile(`\$\{[^}]*\}`)
+// withoutValues is a text without its ${...}.
+func withoutValues(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "${")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		end := closing(rest)
+		if end < 0 {
+			return b.String()
+		}
+		s = rest[end+1:]
+	}
+}
 
 func (d *decoder) target(n *yaml.Node) string {
 	s := d.line(n, "the target")

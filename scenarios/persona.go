@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"slices"
+
 	"go.yaml.in/yaml/v4"
 )
 
@@ -16,7 +18,7 @@ func (d *decoder) personas(s *Scenario, n *yaml.Node) {
 	for _, e := range entries {
 		p := Persona{Name: e.name, Weight: 1, at: d.at(e.key)}
 		tasks := false
-		for _, k := range d.mapping(e.value, "a persona", []string{"weight", "think", "headers", "start", "tasks"}) {
+		for _, k := range d.mapping(e.value, "a persona", personaKeys) {
 			switch k.name {
 			case "weight":
 				p.Weight = d.integer(k.value, "a weight", 0, maxWeight)
@@ -24,6 +26,8 @@ func (d *decoder) personas(s *Scenario, n *yaml.Node) {
 				p.Think = d.span(k.value, "the think time")
 			case "headers":
 				p.Headers = d.headers(k.value)
+			case "set":
+				p.set = d.assignments(k.value)
 			case "start":
 				p.Start = d.steps(k.value, "start")
 			case "tasks":
@@ -33,6 +37,11 @@ func (d *decoder) personas(s *Scenario, n *yaml.Node) {
 		}
 		if r := d.deref(e.value); !tasks && r != nil && r.Kind == yaml.MappingNode {
 			d.add(e.key, "persona `%s` has no tasks: it would do nothing", e.name)
+		}
+		for step := range p.steps() {
+			if step.Method != "" && p.set != nil {
+				step.set = append(slices.Clone(p.set), step.set...)
+			}
 		}
 		s.Personas = append(s.Personas, p)
 	}
@@ -114,3 +123,5 @@ func taskName(steps []Step) string {
 	}
 	return "pause"
 }
+
+var personaKeys = []string{"weight", "think", "set", "headers", "start", "tasks"}

@@ -38,34 +38,25 @@ func (sc *Script) Preflight(ctx context.Context) []Probe {
 	return probes
 }
 
-func (u *session) preflight(ctx context.Context) (probes []Probe) {
-	try := func(r *request) bool {
-		if ctx.Err() != nil {
-			return false
-		}
-		s := u.exchange(ctx, r, u.script.clock.Now())
-		row := u.script.rows[r.row]
-		p := Probe{
-			Persona: row.Persona, Step: row.Step, Endpoint: row.Endpoint,
-			Class: s.Class(), Phase: s.Phase, Status: s.Status, Requests: 1,
-		}
-		if s.Outcome != metric.OK {
-			p.Message = u.message(r)
-		}
-		u.resp.Release()
-		probes = append(probes, p)
-		return s.Outcome == metric.OK
-	}
+// A prober keeps what preflight sends.
+type prober struct {
+	sc     *Script
+	probes []Probe
+}
+
+func (p *prober) Record(row int, s *metric.Sample) { p.probes = append(p.probes, p.sc.probe(row, s)) }
+func (p *prober) Exemplar(int, metric.Class) bool  { return true }
+func (p *prober) KeepExemplar(e metric.Exemplar)   { p.probes[len(p.probes)-1].Message = e.Message }
+
+func (u *session) preflight(ctx context.Context) []Probe {
+	p := &prober{sc: u.script}
 	for i := range u.persona.start {
 		r := &u.persona.start[i]
-		if r.row < 0 {
-			if !u.wait(ctx, u.script.clock.Now()+u.draw(*r.pause)) {
-				return probes
-			}
-		} else if r.method == "DELETE" {
+		if r.method == "DELETE" {
 			continue
-		} else if !try(r) {
-			return probes
+		}
+		if _, ok := u.step(ctx, r, u.script.clock.Now(), p); !ok {
+			return p.probes
 		}
 	}
 	for i := range u.persona.tasks {
@@ -75,15 +66,15 @@ func (u *session) preflight(ctx context.Context) (probes []Probe) {
 		}
 		for j := range t.steps {
 			r := &t.steps[j]
-			if r.row < 0 {
+			if r.row < 0 || r.when != nil {
 				continue
 			}
 			if r.method != "DELETE" && len(r.draws) == 0 {
-				try(r)
-				return probes
+				u.step(ctx, r, u.script.clock.Now(), p)
+				return p.probes
 			}
 			break // the steps after it need what it would have given
 		}
 	}
-	return probes
+	return p.probes
 }

@@ -60,7 +60,7 @@ func TestPreflightFails(t *testing.T) {
 // untried.
 func TestPreflightUntried(t *testing.T) {
 	g := newGateway(t)
-	s := parsed(t, "personas: {a: {tasks: [{delete: /x}, {get: /y, pick: {i: p}, push: {p: $.id}, query: {i: '${i}'}}]}}")
+	s := parsed(t, "personas: {a: {tasks: [{delete: /x}, {get: /y, pick: {i: p}, query: {i: '${i}'}}, {steps: [{delete: /z}, {get: /q, push: {p: $.id}}]}]}}")
 	probes := compiled(t, s, g.URL, nil).Preflight(context.Background())
 	if len(probes) != 1 || probes[0].Requests != 0 || probes[0].Message == "" || len(g.taken()) != 0 {
 		t.Errorf("probes %+v", probes)

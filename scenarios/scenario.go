@@ -18,7 +18,13 @@ type Scenario struct {
 	Thresholds   []string
 	AllowTargets []string
 	Personas     []Persona
+	Setup        []Step // once per run, before the load; what they save every user has
+	Teardown     []Step // once per run, after the load, however it ended
+	Cookies      bool   // each user keeps the cookies that it is sent
+	Compressed   bool   // answers may come compressed
+	Redirect     Redirect
 
+	feeds  []*feedTable
 	file   string // names the scenario in mistakes
 	scopes []scope
 
@@ -61,8 +67,9 @@ func (r Range) Mean() time.Duration { return (r.Min + r.Max) / 2 }
 
 // Auth says how requests prove who sends them.
 type Auth struct {
-	Kind   string   // header, bearer, api_key, basic
-	Header string   // the header's name, for header and api_key
+	Kind   string   // header, bearer, api_key, basic, login
+	Header string   // the header's name, for header, api_key and login
+	login  *login   // of login
 	value  template // empty: the run's key; for basic: user:password
 }
 
@@ -81,7 +88,8 @@ type Persona struct {
 	Start   []Step // run once by each user, before its first task
 	Tasks   []Task
 
-	at position
+	set []assignment // made anew for each request; its steps have them too
+	at  position
 }
 
 // A Task is what a user does in one iteration.
@@ -102,16 +110,24 @@ type Step struct {
 	Timeout time.Duration
 	Pause   *Range
 
-	path    template
-	query   []pair
-	headers []Header
-	json    *jsonValue
-	body    *template
-	save    []save
-	check   []check
-	push    []push
-	pick    []draw // of pick and take
-	at      position
+	path       template
+	query      []pair
+	headers    []Header
+	json       *jsonValue
+	form       []pair
+	multipart  []formPart
+	body       *template
+	bodyFile   *fileRef
+	when       *condition
+	poll       *poll
+	redirect   *Redirect // nil: the scenario's
+	compressed *bool     // likewise
+	set        []assignment
+	save       []save
+	check      []check
+	push       []push
+	pick       []draw // of pick and take
+	at         position
 }
 
 // A pair is a key of a query with its value.
@@ -125,6 +141,19 @@ type save struct {
 	variable string
 	from     extractor
 	at       position
+}
+
+// An assignment makes a variable before the request is sent.
+type assignment struct {
+	variable string
+	value    template
+	at       position
+}
+
+// A condition is an expression that must be true for a step to be done.
+type condition struct {
+	*expression
+	at position
 }
 
 // A push puts a part of the answer, or a variable, into a pool.

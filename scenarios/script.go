@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -22,8 +23,19 @@ type Script struct {
 	credentialHeader string // empty: requests carry no credential of the scenario or the run
 	seed             uint64
 	rows             []metric.Row
+	loadRows         int // rows of the load; setup's and teardown's come after
 	personas         []*persona
 	turns            []*persona // user n is turns[n % len]
+
+	origin       *url.URL // of the target; nil: none
+	allowTargets []string // hosts that redirects may lead to
+	feeds        []*feedTable
+	login        *boundLogin // nil: no login
+	setup        *persona    // nil: none
+	teardown     *persona    // nil: none
+	shared       []slot      // what setup saved
+	names        []string    // of the shared slots
+	traced       bool        // requests carry a traceparent
 }
 
 type persona struct {
@@ -33,6 +45,7 @@ type persona struct {
 	start        []request
 	tasks        []task
 	slots, pools int
+	names        []string // of the slots
 }
 
 type task struct {
@@ -47,10 +60,19 @@ type request struct {
 	row   int    // -1: a pause
 	pause *Range // of a pause
 
-	http   client.Request // without Wire unless fixed
-	fixed  bool           // every user sends the same bytes
-	method string
-	host   string
+	http    client.Request // without Wire unless fixed
+	fixed   bool           // every user sends the same bytes, but for cookies and the traceparent
+	traceAt int            // where the traceparent stands in a fixed request; 0: there is none
+	token   bool           // it carries the login's token
+	method  string
+	host    string
+
+	when     *boundExpression
+	poll     *boundPoll
+	redirect Redirect
+	hopRow   int // of the requests that redirects lead to
+	sets     []boundSet
+	reads    []int // slots that it needs
 
 	target  []segment
 	headers []boundHeader
@@ -65,8 +87,18 @@ type request struct {
 // The parts of a step with the user's slots and pools that they mean.
 type (
 	boundHeader struct {
-		name  string
+		name   string
+		value  []segment
+		secret bool // for the target alone
+	}
+	boundSet struct {
+		slot  int
 		value []segment
+		typed bool // the value is JSON: it keeps its type
+	}
+	boundPoll struct {
+		*poll
+		until boundCheck
 	}
 	boundDraw struct {
 		slot, pool int
@@ -81,11 +113,15 @@ type (
 		from *extractor // nil: the slot
 		slot int
 	}
-	boundCheck struct {
-		*check
-		slots map[string]int
-	}
 )
+
+// op is what a header of one segment is made of.
+func (h *boundHeader) op() op {
+	if len(h.value) == 1 {
+		return h.value[0].op
+	}
+	return opText
+}
 
 var _ load.Script = (*Script)(nil)
 
@@ -143,6 +179,18 @@ func (sc *Script) newSession(p *persona, id int, seed uint64) *session {
 	u := &session{script: sc, persona: p, id: id, started: len(p.start) == 0}
 	if p.slots > 0 {
 		u.slots = make([]slot, p.slots)
+		for i, v := range sc.shared {
+			u.slots[i] = slot{v.kind, slices.Clone(v.text)}
+		}
+	}
+	if len(sc.feeds) > 0 {
+		u.rows = make([]int32, len(sc.feeds))
+		u.turn()
+	}
+	if sc.login != nil {
+		if u.tokens = sc.login.shared; u.tokens == nil {
+			u.tokens = newTokens()
+		}
 	}
 	if p.pools > 0 {
 		u.pools = make([]pool, p.pools)
@@ -157,11 +205,12 @@ func (sc *Script) newSession(p *persona, id int, seed uint64) *session {
 // seed starts the user's randomness.
 func (u *session) seed(seed uint64) {
 	u.source = *rand.NewPCG(seed, uint64(u.id))
+	u.trace = newTracer(seed, u.id)
 	u.random = *rand.New(&u.source)
 }
 
 // Rows are the call sites of the script: what its users record samples for.
-func (sc *Script) Rows() []metric.Row { return slices.Clone(sc.rows) }
+func (sc *Script) Rows() []metric.Row { return slices.Clone(sc.rows[:sc.loadRows]) }
 
 // Think is the shortest, the mean and the longest think time between
 // iterations. The mean is that for which users / mean is the iterations per
@@ -250,19 +299,33 @@ func (r *request) appendWire(dst []byte, u *session) ([]byte, error) {
 	text := u.append(b.text[:0], r.target)
 	target := view(text)
 	from := len(text)
+	text = u.append(text, r.body)
+	body := text[from:]
+	u.request = [...]string{r.method, target, view(body)}
+	from = len(text)
 	headers := b.headers[:0]
 	for i := range r.headers {
 		h := &r.headers[i]
-		if len(h.value) == 1 && h.value[0].op == opText {
-			headers = append(headers, client.Header{Name: h.name, Value: view(h.value[0].text)})
+		switch h.op() {
+		case opText:
+			if len(h.value) == 1 {
+				headers = append(headers, client.Header{Name: h.name, Value: view(h.value[0].text)})
+				continue
+			}
+		case opCookie:
+			if u.jar != nil {
+				if c := u.cookies(u.urlOf(target)); c != "" {
+					headers = append(headers, client.Header{Name: h.name, Value: c})
+				}
+			}
 			continue
 		}
 		text = u.append(text, h.value)
 		headers = append(headers, client.Header{Name: h.name, Value: view(text[from:])})
 		from = len(text)
 	}
-	text = u.append(text, r.body)
-	dst, err := client.AppendRequest(dst, r.method, target, r.host, headers, text[from:])
+	dst, err := client.AppendRequest(dst, r.method, target, r.host, headers, body)
+	u.request = [3]string{}
 	if cap(text) <= 64<<10 {
 		clear(headers)
 		b.text, b.headers = text, headers

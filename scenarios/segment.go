@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -21,6 +23,12 @@ type segment struct {
 	width   uint64 // of opInt: how many numbers there are; 0: all of them
 	from    float64
 	span    float64
+
+	column int
+	inner  []segment // of opRepeat: the item
+	expr   *boundExpression
+	source string // of opExpression
+	typed  []any  // of opPick inside an expression
 }
 
 type op uint8
@@ -38,12 +46,20 @@ const (
 	opNowUnixMS
 	opCounter
 	opUser
+	opFeed
+	opRequest
+	opExpression
+	opRepeat
+	opEndList
+	opToken
+	opCookie // a whole header, left out while there are none
+	opTrace
 )
 
-// constant reports whether all segments are constant text.
+// constant reports whether all segments are constant text, or patched into it.
 func constant(segs []segment) bool {
 	for _, s := range segs {
-		if s.op != opText {
+		if s.op != opText && s.op != opTrace && s.op != opCookie {
 			return false
 		}
 	}
@@ -88,11 +104,80 @@ func (u *session) append(dst []byte, segs []segment) []byte {
 			dst = strconv.AppendInt(dst, u.counter, 10)
 		case opUser:
 			dst = strconv.AppendInt(dst, int64(u.id), 10)
+		case opFeed:
+			m := &u.script.feeds[s.slot].rows[u.feedRow(s.slot)][s.column]
+			if m.kind == slotJSON && s.enc == asJSON {
+				dst = append(dst, m.text...)
+			} else {
+				dst = appendEncoded(dst, m.text, s.enc)
+			}
+		case opRepeat:
+			for range s.lo + int64(u.random.Uint64N(s.width)) {
+				dst = u.append(dst, s.inner)
+			}
+		case opEndList:
+			if dst[len(dst)-1] == ',' {
+				dst = dst[:len(dst)-1]
+			}
+			dst = append(dst, ']')
+		case opRequest:
+			dst = appendEncoded(dst, u.request[s.slot], s.enc)
+		case opExpression:
+			dst = u.appendExpression(dst, s)
+		case opToken:
+			if u.token != nil {
+				dst = append(dst, u.token.value...)
+			}
+		case opTrace:
+			dst = append(dst, traceZero...)
+			u.trace.write(dst[len(dst)-len(traceZero):])
+		case opCookie:
 		default:
 			dst = u.appendText(dst, s)
 		}
 	}
 	return dst
+}
+
+// appendExpression appends the value of an expression. One that has none is noted:
+// the request cannot be made.
+func (u *session) appendExpression(dst []byte, s *segment) []byte {
+	v, err := u.evaluate(s.expr, nil)
+	if err != nil {
+		u.unmade = fmt.Errorf("${%s} has no value: %w", shorten(s.source, 80), err)
+		return dst
+	}
+	if text, ok := v.(string); ok || s.enc != asJSON {
+		if !ok {
+			text = textOf(v)
+		}
+		return appendEncoded(dst, text, s.enc)
+	}
+	j, err := json.Marshal(v)
+	if err != nil {
+		u.unmade = fmt.Errorf("${%s} is nothing that JSON can hold", shorten(s.source, 80))
+	}
+	return append(dst, j...)
+}
+
+// plain is a plain value as expressions see it.
+func (u *session) plain(s *segment) any {
+	switch s.op {
+	case opInt, opCounter, opUser, opNowUnix, opNowUnixMS:
+		n, _ := strconv.Atoi(string(u.append(nil, []segment{*s})))
+		return n
+	case opFloat:
+		return s.from + u.random.Float64()*s.span
+	case opPick:
+		return s.typed[u.random.Uint64N(uint64(len(s.typed)))]
+	case opFeed:
+		m := u.script.feeds[s.slot].rows[u.feedRow(s.slot)][s.column]
+		if m.kind == slotJSON {
+			return decoded(gjson.Parse(m.text))
+		}
+		return m.text
+	}
+	return string(u.append(nil, []segment{*s}))
 }
 
 // appendText appends values that are text of plain characters: only JSON puts
@@ -150,10 +235,11 @@ const (
 	slotEmpty slotKind = iota
 	slotText
 	slotJSON // a number, a boolean, a list or an object
+	slotHole // of a preview: not known yet, and written as it is
 )
 
 func (v *slot) append(dst []byte, enc encoding) []byte {
-	if v.kind == slotJSON && enc == asJSON {
+	if v.kind == slotJSON && enc == asJSON || v.kind == slotHole {
 		return append(dst, v.text...)
 	}
 	return appendEncoded(dst, view(v.text), enc)
@@ -162,10 +248,10 @@ func (v *slot) append(dst []byte, enc encoding) []byte {
 // value is the variable as expressions see it.
 func (v *slot) value() any {
 	switch v.kind {
-	case slotText:
+	case slotText, slotHole:
 		return string(v.text)
 	case slotJSON:
-		return gjson.ParseBytes(v.text).Value()
+		return decoded(gjson.ParseBytes(v.text))
 	}
 	return nil
 }

@@ -218,19 +218,20 @@ func TestIdle(t *testing.T) {
 personas:
   a:
     think: 5s
-    tasks:
-      - {pick: {id: goals}, get: "/api/v1/goals/${id}"}
-      - {take: {id: goals}, post: "/api/v1/goals/", json: {}, push: {goals: $.goal_id}}
+    start: [{post: /api/v1/goals/, json: {}, push: {goals: $.goal_id}}]
+    tasks: [{take: {id: goals}, delete: "/api/v1/goals/${id}"}]
 `)
 	script := compiled(t, s, g.URL, nil)
 	rs, rec := recorder(script)
 	u := script.NewUser(0, 1)
 	defer u.Close()
-	if think := u.Iterate(context.Background(), 0, rec); think != 5*time.Second {
-		t.Errorf("think time %v", think)
+	for range 2 {
+		if think := u.Iterate(context.Background(), 0, rec); think != 5*time.Second {
+			t.Errorf("think time %v", think)
+		}
 	}
-	if s := rs.Take(); s.Idle != 1 || len(g.taken()) != 0 {
-		t.Errorf("%d idle iterations, want 1 and no request", s.Idle)
+	if s := rs.Take(); s.Idle != 1 || len(g.taken()) != 2 {
+		t.Errorf("%d idle iterations, want 1 and two requests before it", s.Idle)
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 var methods = []string{"get", "post", "put", "patch", "delete", "head", "options"}
 
 var stepKeys = append(slices.Clone(methods),
-	"name", "query", "headers", "json", "body", "expect", "timeout", "pause", "save", "check", "push", "pick", "take")
+	"name", "when", "set", "query", "headers", "json", "form", "multipart", "body", "expect", "timeout", "redirect", "compressed",
+	"poll", "pause", "save", "check", "push", "pick", "take")
 
 // steps reads a list of steps.
 func (d *decoder) steps(n *yaml.Node, what string) (steps []Step) {
@@ -53,9 +54,32 @@ func (d *decoder) stepKey(s *Step, e entry) {
 	case "json":
 		v := d.json(e.value, 0)
 		s.json = &v
+	case "form":
+		s.form = d.form(e.value)
+	case "multipart":
+		s.multipart = d.multipart(e.value)
 	case "body":
+		if r := d.deref(e.value); r != nil && r.Kind == yaml.MappingNode {
+			for _, f := range d.mapping(e.value, "a body", bodyKeys) {
+				s.bodyFile = d.attachment(f.value)
+			}
+			return
+		}
 		t := d.template(e.value, "a body")
 		s.body = &t
+	case "when":
+		if x := d.expression(e.value, "when", useWhen); x != nil {
+			s.when = &condition{x, d.at(e.value)}
+		}
+	case "set":
+		s.set = d.assignments(e.value)
+	case "poll":
+		s.poll = d.poll(e.value)
+	case "redirect":
+		s.redirect = d.redirect(e.value)
+	case "compressed":
+		v := d.boolean(e.value, "compressed")
+		s.compressed = &v
 	case "expect":
 		s.Expect = d.statuses(e.value)
 	case "timeout":
@@ -94,32 +118,51 @@ func (d *decoder) stepWhole(s *Step) {
 	case s.Method != "" && s.Pause != nil:
 		d.add(n, "a pause is a step of its own: write `- pause: %s` before or after the request", rangeText(*s.Pause))
 	case s.Method == "":
-		if s.json != nil || s.body != nil || s.save != nil || s.check != nil || s.push != nil || s.pick != nil || s.headers != nil || s.query != nil || s.Expect != nil {
-			d.add(n, "a pause sends nothing: it takes no other key")
+		if s.bodies() > 0 || s.poll != nil || s.set != nil || s.redirect != nil || s.compressed != nil || s.save != nil || s.check != nil || s.push != nil || s.pick != nil || s.headers != nil || s.query != nil || s.Expect != nil {
+			d.add(n, "a pause sends nothing: it takes no other key but when")
 		}
-	case s.json != nil && s.body != nil:
-		d.add(n, "a request has one body: json or body, not both")
+	case s.bodies() > 1:
+		d.add(n, "a request has one body: json, form, multipart or body")
 	case s.Method == "HEAD" && (len(s.save) > 0 || len(s.push) > 0) && slices.ContainsFunc(s.save, func(v save) bool { return v.from.header == "" }):
 		d.add(n, "an answer to HEAD has no body to save from; save a header, as in `header.ETag`")
 	}
 }
 
+// assignments reads variables with their values.
+func (d *decoder) assignments(n *yaml.Node) (l []assignment) {
+	for _, v := range d.mapping(n, "set", nil) {
+		d.variable(v.key)
+		l = append(l, assignment{v.name, d.template(v.value, "a value"), d.at(v.key)})
+	}
+	return l
+}
+
+// bodies is how many bodies the step has.
+func (s *Step) bodies() (n int) {
+	for _, has := range []bool{s.json != nil, s.form != nil, s.multipart != nil, s.body != nil, s.bodyFile != nil} {
+		if has {
+			n++
+		}
+	}
+	return n
+}
+
 // path checks the text of a step's path.
 func (d *decoder) path(n *yaml.Node, path string) {
 	r := d.deref(n)
+	outside := withoutValues(path)
 	switch {
 	case path == "":
 		if r != nil && r.Kind == yaml.ScalarNode && r.ShortTag() != "!!null" {
 			d.add(n, "the path is empty: write `/`")
 		}
-	case strings.Contains(path, "://"):
+	case strings.Contains(outside, "://"):
 		d.add(n, "a step's path has no host: write the path from / on; the host is the scenario's target")
 	case path[0] != '/':
 		d.add(n, "a path starts with /: write `/%s`", shorten(path, 60))
-	case strings.Contains(path, "#"):
+	case strings.Contains(outside, "#"):
 		d.add(n, "a path has no fragment (#)")
 	default:
-		outside := placeholders.ReplaceAllString(path, "")
 		for i := range len(outside) {
 			if c := outside[i]; c <= ' ' || c == 0x7f {
 				d.add(n, "a path holds no spaces, line breaks or control characters: write %%20 for a space")
@@ -245,3 +288,5 @@ func rangeText(r Range) string {
 	}
 	return r.Min.String() + "-" + r.Max.String()
 }
+
+var bodyKeys = []string{"file"}

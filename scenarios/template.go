@@ -31,7 +31,7 @@ func literal(s string) template {
 // environment is constant: it is known before the run.
 func (t *template) constant() bool {
 	for _, p := range t.parts {
-		if p.value != nil && p.value.kind != valueEnv {
+		if p.value != nil && !p.value.constant() {
 			return false
 		}
 	}
@@ -46,11 +46,11 @@ func (t *template) alone() *value {
 	return nil
 }
 
-// values calls f for each value of the template.
+// values calls f for each value of the template, those inside expressions too.
 func (t *template) values(f func(*value)) {
 	for _, p := range t.parts {
 		if p.value != nil {
-			f(p.value)
+			p.value.walk(f)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (d *decoder) parseTemplate(n *yaml.Node) template {
 	t := template{source: n.Value, at: d.at(n)}
 	if name, ok := strings.CutPrefix(n.Value, "$env."); ok {
 		v, problem := parseValue("env."+name, t.at)
-		if problem != "" {
+		if problem != "" || v.kind != valueEnv {
 			d.lost = true
 			d.add(n, "`%s` is more than the name of a variable of the environment: inside text write ${env.NAME}", shorten(n.Value, 60))
 			return t

@@ -3,7 +3,6 @@ package scenarios
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,13 +18,16 @@ import (
 type value struct {
 	kind   valueKind
 	source string
-	name   string // of the variable, the environment's variable, the kind of fake data, the form of now
+	name   string // of the variable, the environment's variable, the kind of fake data, the form of now, the feed
+	column string // of the feed
 	at     position
 
 	fallback *choice  // of an environment variable
 	choices  []choice // of pick
-	lo, hi   int64    // of int
+	lo, hi   int64    // of int and repeat
 	from, to float64  // of float
+	placed   bool     // of repeat: an item of a list follows
+	expr     *expression
 }
 
 type valueKind uint8
@@ -41,6 +43,10 @@ const (
 	valuePick
 	valueInt
 	valueFloat
+	valueFeed
+	valueRequest // a part of the request that the header belongs to
+	valueRepeat
+	valueExpression
 )
 
 // A choice is a constant: as text, and as JSON.
@@ -51,7 +57,7 @@ type choice struct{ text, json string }
 var reserved = []string{
 	"env", "fake", "feed", "uuid", "now", "counter", "user", "pick", "int", "float",
 	"hmac", "sha256", "base64", "jwt", "status", "body", "header", "true", "false", "nil", "null",
-	"not", "and", "or", "in", "matches", "contains", "startsWith", "endsWith", "let", "if", "else",
+	"request", "repeat", "hmac", "sha256", "base64", "jwt", "number", "not", "and", "or", "in", "matches", "contains", "startsWith", "endsWith", "let", "if", "else",
 }
 
 // Values are written as expressions, which the one expression language of lt
@@ -65,7 +71,7 @@ var valueSyntax = func() *conf.Config {
 	return c
 }()
 
-const valueWords = "a saved variable, env.NAME, fake.KIND, uuid, now, counter, user, pick(...), int(LOW, HIGH) or float(LOW, HIGH)"
+const valueWords = "a saved variable, env.NAME, fake.KIND, feed.NAME.COLUMN, uuid, now, counter, user, pick(...), int(LOW, HIGH), float(LOW, HIGH) or an expression of these"
 
 // parseValue reads what stands inside ${...}. A problem completes the sentence
 // "`${...}` ...".
@@ -82,30 +88,88 @@ func parseValue(source string, at position) (v *value, problem string) {
 	}
 	v = &value{source: source, at: at}
 	node := tree.Node
-	if b, ok := node.(*ast.BinaryNode); ok && b.Operator == "??" {
-		c, ok := constantOf(b.Right)
-		if !ok {
-			return nil, "takes text or a number after ??"
+	if b, ok := node.(*ast.BinaryNode); ok && b.Operator == "??" && isEnv(b.Left) {
+		if c, ok := constantOf(b.Right); ok {
+			v.fallback, node = &c, b.Left
 		}
-		v.fallback, node = &c, b.Left
 	}
 	switch n := node.(type) {
 	case *ast.IdentifierNode:
 		problem = v.word(n.Value)
 	case *ast.MemberNode:
+		if !hasMembers(n) {
+			return v.expression()
+		}
 		problem = v.member(n)
 	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok || functionForms[callee.Value] == "" {
+			return v.expression()
+		}
 		problem = v.call(n)
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NilNode:
+		return nil, "is always the same: write the text itself, without ${ }"
 	default:
-		problem = "is no value; it can be " + valueWords
-	}
-	if problem == "" && v.fallback != nil && v.kind != valueEnv {
-		problem = "takes ?? only after env.NAME"
+		return v.expression()
 	}
 	if problem != "" {
 		return nil, problem
 	}
 	return v, ""
+}
+
+// expression makes v what its source says, when that is no plain value.
+func (v *value) expression() (_ *value, problem string) {
+	v.kind = valueExpression
+	if v.expr, problem = parseExpression(v.source, useValue, v.at); problem != "" {
+		return nil, problem
+	}
+	return v, ""
+}
+
+func isEnv(n ast.Node) bool {
+	m, ok := n.(*ast.MemberNode)
+	if !ok {
+		return false
+	}
+	root, ok := m.Node.(*ast.IdentifierNode)
+	return ok && root.Value == "env"
+}
+
+// hasMembers reports whether n is a member of one of lt's own words.
+func hasMembers(n *ast.MemberNode) bool {
+	root := n.Node
+	if m, ok := root.(*ast.MemberNode); ok {
+		root = m.Node
+	}
+	id, ok := root.(*ast.IdentifierNode)
+	return ok && slices.Contains([]string{"env", "fake", "feed", "now", "request"}, id.Value)
+}
+
+// walk calls f for v and every value inside it.
+func (v *value) walk(f func(*value)) {
+	f(v)
+	if v.expr == nil {
+		return
+	}
+	v.expr.walk(v.at, f)
+}
+
+// walk calls f for every value of the expression, its variables included.
+func (x *expression) walk(at position, f func(*value)) {
+	for _, in := range x.values {
+		f(in)
+	}
+	for _, name := range x.variables {
+		f(&value{kind: valueVariable, name: name, at: at, source: name})
+	}
+}
+
+// constant reports whether the value is known before the run.
+func (v *value) constant() bool {
+	known := true
+	v.walk(func(v *value) { known = known && (v.kind == valueEnv || v.kind == valueExpression) })
+	return known
 }
 
 // exprProblem is an error of the expression language on one line.
@@ -134,10 +198,14 @@ func (v *value) word(name string) string {
 		v.kind = valueCounter
 	case "user":
 		v.kind = valueUser
-	case "pick", "int", "float":
+	case "pick", "int", "float", "repeat":
 		return "needs arguments, as in " + functionForms[name]
-	case "env", "fake":
+	case "hmac", "sha256", "base64", "jwt":
+		return "needs arguments, as in ${" + functions[name].form + "}"
+	case "env", "fake", "request":
 		return "needs a name, as in ${" + name + ".NAME}"
+	case "feed":
+		return "needs a feed and a column, as in ${feed.products.sku}"
 	default:
 		v.kind, v.name = valueVariable, name
 	}
@@ -146,6 +214,16 @@ func (v *value) word(name string) string {
 
 // member is a value with a dot.
 func (v *value) member(n *ast.MemberNode) string {
+	if inner, ok := n.Node.(*ast.MemberNode); ok {
+		of, ok1 := inner.Node.(*ast.IdentifierNode)
+		feed, ok2 := inner.Property.(*ast.StringNode)
+		column, ok3 := n.Property.(*ast.StringNode)
+		if !ok1 || of.Value != "feed" || !ok2 || !ok3 {
+			return "is no value; it can be " + valueWords
+		}
+		v.kind, v.name, v.column = valueFeed, feed.Value, column.Value
+		return ""
+	}
 	of, ok1 := n.Node.(*ast.IdentifierNode)
 	name, ok2 := n.Property.(*ast.StringNode)
 	if !ok1 || !ok2 || n.Optional {
@@ -165,32 +243,37 @@ func (v *value) member(n *ast.MemberNode) string {
 		if !slices.Contains(nowForms, v.name) {
 			return "is no form of now" + suggestion(v.name, "now", nowForms)
 		}
-	default:
-		return "takes a part of a variable; save that part instead, as in `save: {" + v.name + ": $." + of.Value + "." + v.name + "}`"
+	case "feed":
+		return "needs a column too, as in ${feed." + v.name + ".COLUMN}"
+	case "request":
+		v.kind = valueRequest
+		if !slices.Contains(requestParts, v.name) {
+			return "is no part of the request" + suggestion(v.name, "request", requestParts)
+		}
 	}
 	return ""
 }
 
+var requestParts = []string{"method", "path", "body"}
+
 var nowForms = []string{"unix", "unix_ms"}
 
 var functionForms = map[string]string{
-	"pick":  `${pick("a", "b")}`,
-	"int":   "${int(1, 10)}",
-	"float": "${float(0, 1)}",
+	"pick":   `${pick("a", "b")}`,
+	"int":    "${int(1, 10)}",
+	"float":  "${float(0, 1)}",
+	"repeat": "${repeat(1, 3)}",
 }
 
 // call is a value with arguments.
 func (v *value) call(n *ast.CallNode) string {
 	callee, ok := n.Callee.(*ast.IdentifierNode)
-	if !ok {
-		return "is no value; it can be " + valueWords
+	form := ""
+	if ok {
+		form = functionForms[callee.Value]
 	}
-	form, ok := functionForms[callee.Value]
-	if !ok {
-		if slices.Contains([]string{"uuid", "now", "counter", "user"}, callee.Value) {
-			return "takes no arguments: write ${" + callee.Value + "}"
-		}
-		return "calls an unknown function `" + callee.Value + "`" + suggestion(callee.Value, "lt", slices.Sorted(maps.Keys(functionForms)))
+	if form == "" {
+		return "is no value; it can be " + valueWords
 	}
 	args := make([]choice, len(n.Arguments))
 	for i, a := range n.Arguments {
@@ -204,8 +287,11 @@ func (v *value) call(n *ast.CallNode) string {
 			return "picks from nothing: write " + form
 		}
 		v.kind, v.choices = valuePick, args
-	case "int":
+	case "int", "repeat":
 		v.kind = valueInt
+		if callee.Value == "repeat" {
+			v.kind = valueRepeat
+		}
 		if len(args) != 2 {
 			return "takes the lowest and the highest number, as in " + form
 		}
@@ -217,6 +303,9 @@ func (v *value) call(n *ast.CallNode) string {
 		}
 		if v.lo > v.hi {
 			return "ends before it starts"
+		}
+		if v.kind == valueRepeat && (v.lo < 0 || v.hi > maxRepeat) {
+			return fmt.Sprintf("repeats from 0 to %d times", maxRepeat)
 		}
 	case "float":
 		v.kind = valueFloat
@@ -235,6 +324,9 @@ func (v *value) call(n *ast.CallNode) string {
 	}
 	return ""
 }
+
+// maxRepeat is how often an item of a list may be repeated.
+const maxRepeat = 10_000
 
 // constantOf is the constant that an expression's node is.
 func constantOf(n ast.Node) (choice, bool) {
@@ -264,6 +356,13 @@ func (v *value) placeholder() string {
 	switch v.kind {
 	case valueVariable, valueEnv, valueFake:
 		return "{" + v.name + "}"
+	case valueFeed:
+		return "{" + v.column + "}"
+	case valueExpression:
+		if len(v.expr.variables) == 1 {
+			return "{" + v.expr.variables[0] + "}"
+		}
+		return "{expression}"
 	}
 	word, _, _ := strings.Cut(v.source, "(")
 	return fmt.Sprintf("{%s}", strings.TrimSpace(word))

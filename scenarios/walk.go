@@ -28,8 +28,51 @@ func (p *Persona) steps() iter.Seq[*Step] {
 	}
 }
 
+// allSteps are all steps of the scenario: setup, login, personas, teardown.
+func (s *Scenario) allSteps() iter.Seq[*Step] {
+	return func(yield func(*Step) bool) {
+		for i := range s.Setup {
+			if !yield(&s.Setup[i]) {
+				return
+			}
+		}
+		if s.Auth != nil && s.Auth.login != nil && !yield(&s.Auth.login.step) {
+			return
+		}
+		for i := range s.Personas {
+			for step := range s.Personas[i].steps() {
+				if !yield(step) {
+					return
+				}
+			}
+		}
+		for i := range s.Teardown {
+			if !yield(&s.Teardown[i]) {
+				return
+			}
+		}
+	}
+}
+
+// values calls f for each value of the step, those of its expressions too.
+func (s *Step) values(f func(*value)) {
+	s.templates(func(t *template) { t.values(f) })
+	if s.when != nil {
+		s.when.walk(s.when.at, f)
+	}
+	if s.poll != nil {
+		s.poll.until.walk(s.poll.at, f)
+	}
+	for _, c := range s.check {
+		c.walk(c.at, f)
+	}
+}
+
 // templates calls f for each template of the step's request.
 func (s *Step) templates(f func(*template)) {
+	for i := range s.set {
+		f(&s.set[i].value)
+	}
 	f(&s.path)
 	for i := range s.query {
 		f(&s.query[i].value)
@@ -40,27 +83,32 @@ func (s *Step) templates(f func(*template)) {
 	if s.json != nil {
 		s.json.templates(f)
 	}
+	for i := range s.form {
+		f(&s.form[i].value)
+	}
+	for i := range s.multipart {
+		f(&s.multipart[i].value)
+	}
 	if s.body != nil {
 		f(s.body)
 	}
 }
 
-// templates calls f for each template of the scenario.
-func (s *Scenario) templates(f func(*template)) {
+// values calls f for each value of the scenario.
+func (s *Scenario) values(f func(*value)) {
 	if s.Auth != nil {
-		f(&s.Auth.value)
+		s.Auth.value.values(f)
 	}
 	for i := range s.Headers {
-		f(&s.Headers[i].value)
+		s.Headers[i].value.values(f)
 	}
 	for i := range s.Personas {
-		p := &s.Personas[i]
-		for j := range p.Headers {
-			f(&p.Headers[j].value)
+		for j := range s.Personas[i].Headers {
+			s.Personas[i].Headers[j].value.values(f)
 		}
-		for step := range p.steps() {
-			step.templates(f)
-		}
+	}
+	for step := range s.allSteps() {
+		step.values(f)
 	}
 }
 
@@ -86,12 +134,10 @@ func (s *Step) endpoint() metric.Endpoint {
 // sorted. Their values may be secrets.
 func (s *Scenario) Env() []string {
 	names := map[string]bool{}
-	s.templates(func(t *template) {
-		t.values(func(v *value) {
-			if v.kind == valueEnv {
-				names[v.name] = true
-			}
-		})
+	s.values(func(v *value) {
+		if v.kind == valueEnv {
+			names[v.name] = true
+		}
 	})
 	return slices.Sorted(maps.Keys(names))
 }
@@ -127,9 +173,12 @@ func (s *Scenario) Secrets(lookup func(string) (string, bool)) []string {
 	credentials(s.Headers)
 	for i := range s.Personas {
 		credentials(s.Personas[i].Headers)
-		for step := range s.Personas[i].steps() {
-			credentials(step.headers)
-		}
+	}
+	for step := range s.allSteps() {
+		credentials(step.headers)
+	}
+	if s.Auth != nil && s.Auth.login != nil {
+		secrets = append(secrets, s.Auth.login.literals()...)
 	}
 	return slices.DeleteFunc(secrets, func(s string) bool { return s == "Bearer" || s == "Basic" || s == "Token" })
 }

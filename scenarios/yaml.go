@@ -239,6 +239,15 @@ func (d *decoder) integer(n *yaml.Node, what string, lo, hi int) int {
 	return i
 }
 
+// boolean is true or false.
+func (d *decoder) boolean(n *yaml.Node, what string) bool {
+	n, ok := d.scalar(n, what)
+	if ok && n.ShortTag() != "!!bool" {
+		d.add(n, "%s is true or false, not `%s`", what, shorten(n.Value, 40))
+	}
+	return ok && n.ShortTag() == "!!bool" && strings.EqualFold(n.Value, "true")
+}
+
 // rate is a number per second, over 0.
 func (d *decoder) rate(n *yaml.Node, what string) float64 {
 	n, ok := d.scalar(n, what)

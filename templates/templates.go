@@ -4,8 +4,14 @@ package templates
 
 import "embed"
 
-// Report is the page of one run: report.html.tmpl, and the style and the script
-// that are written into it.
+// Report is the page of one run, report.html.tmpl, the index of a suite,
+// suite.html.tmpl, and the style and the script that are written into them.
 //
-//go:embed report.html.tmpl style.css report.js
+//go:embed report.html.tmpl suite.html.tmpl style.css report.js
 var Report embed.FS
+
+//go:embed scenario.yaml
+var scenario []byte
+
+// Scenario is the commented file that `lt scenarios new` writes.
+func Scenario() []byte { return append([]byte(nil), scenario...) }

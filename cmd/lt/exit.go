@@ -7,8 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/spf13/cobra"
-
 	"github.com/seed-42693903/lt/internal/run"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
@@ -53,20 +51,6 @@ func meaning(code int) string {
 		}
 	}
 	return "unknown"
-}
-
-// newExitCodesTopic is `lt help exit-codes`.
-func newExitCodesTopic() *cobra.Command {
-	var b strings.Builder
-	b.WriteString("Exit codes of lt:\n\n")
-	for _, m := range exitMeaning {
-		fmt.Fprintf(&b, "%5d  %s\n", m.code, m.meaning)
-	}
-	b.WriteString(`
-Several at once: 2, 3, 1, then 99 by the target's own failures (5xx, refused,
-reset, broken answers: a slow generator cannot make these), 130 and 143, 4, 99 by
-latency or throughput, 98, 5.`)
-	return &cobra.Command{Use: "exit-codes", Short: "What lt's exit codes mean", Long: b.String()}
 }
 
 // exitOf is the exit code of a finished run. signal is the code of the signal

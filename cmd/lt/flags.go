@@ -38,6 +38,8 @@ type settings struct {
 	env      *environ
 	mistakes []error
 	typed    map[string]bool // on the command line
+	suite    bool            // what is read is a suite's scenario
+	key      string          // once it has been read
 }
 
 // text adds a flag that takes a value, text list one that may be repeated.

@@ -125,6 +125,22 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("exit code %d, want %s", code, args[0])
 				}
 			},
+			// one PATTERN LINK: a link to the one file that matches.
+			"one": func(ts *testscript.TestScript, _ bool, args []string) {
+				found, err := filepath.Glob(ts.MkAbs(args[0]))
+				if err != nil || len(found) != 1 {
+					ts.Fatalf("%s: %q, %v", args[0], found, err)
+				}
+				ts.Check(os.Symlink(filepath.Base(found[0]), ts.MkAbs(args[1])))
+			},
+			// valid DIR...: the run's files keep their schemas.
+			"valid": func(ts *testscript.TestScript, _ bool, args []string) {
+				for _, dir := range args {
+					for _, mistake := range invalidFiles(ts.MkAbs(dir)) {
+						ts.Fatalf("%v", mistake)
+					}
+				}
+			},
 			// nowhere TEXT DIR: no file under DIR holds the text, in any case of its letters.
 			"nowhere": func(ts *testscript.TestScript, _ bool, args []string) {
 				files := 0

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/verdict"
+	"github.com/seed-42693903/lt/report"
 	"github.com/seed-42693903/lt/scenarios"
 )
 
@@ -38,6 +39,7 @@ type runOptions struct {
 	thresholds     []verdict.Threshold
 	headers        []client.Header
 	apiKey         string
+	inURL          []string // secrets in the query of a URL that is run, and in its body
 	redactor       *client.Redactor
 	insecure       bool
 	timeout        time.Duration
@@ -46,6 +48,7 @@ type runOptions struct {
 	wait           time.Duration
 	seeded         bool
 	noPreflight    bool
+	noTrace        bool
 	dryRun         bool
 	confirmed      string // host
 	out            string
@@ -53,6 +56,7 @@ type runOptions struct {
 	seed           uint64
 	onInconclusive string
 	quiet, verbose bool
+	brief          bool // in a suite: the index says the rest
 	noColor        bool
 	command        string
 	lookup         func(string) (string, bool) // of the environment
@@ -87,12 +91,15 @@ func addRunFlags(s *settings) {
 	s.list("label", "", "NAME=VALUE", "label of the run, such as commit=4f2a91c (repeatable)")
 	s.text("wait", "", "DURATION", "wait so long for the target to answer")
 	f.Bool("no-preflight", false, "send no request before the load")
-	f.Bool("dry-run", false, "print the plan and stop")
+	f.Bool("no-trace", false, "send no traceparent header")
+	f.Bool("dry-run", false, "print the plan and stop; with -v the first requests of each persona too")
 	s.text("confirm-target", "", "HOST", "allow more than 50 requests/s to this public host")
 	s.text("out", "", "DIR", "where results go (default "+defaultOut+")")
-	s.text("html", "", "PATH", "write the HTML report there too")
-	s.text("json", "", "PATH", "write result.json there too (- for stdout)")
-	s.text("markdown", "", "PATH", "write the Markdown summary there too (- for stdout)")
+	for _, r := range report.Formats() {
+		if r.File != "" {
+			s.text(r.Name, "", "PATH", "write "+r.File+" there too (- for stdout): "+r.About)
+		}
+	}
 	s.text("seed", "", "N", "seed of everything random (default: a new one, reported)")
 	f.BoolP("quiet", "q", false, "print no progress and no summary")
 	f.BoolP("verbose", "v", false, "print more of the summary")
@@ -104,11 +111,17 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	s.fromEnv("api-key", "concurrency")
 	o := &runOptions{
 		lookup: s.env.lookup, reference: s.boolean("reference"), insecure: s.boolean("insecure"), noPreflight: s.boolean("no-preflight"),
-		dryRun: s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
+		noTrace: s.boolean("no-trace"),
+		dryRun:  s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
 		faults: s.str("faults"), confirmed: s.str("confirm-target"), out: s.str("out"),
 		timeout: s.duration("timeout", client.DefaultTimeout), connectTimeout: s.duration("connect-timeout", client.DefaultConnectTimeout),
 		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), seeded: s.given("seed"), onInconclusive: s.str("on-inconclusive"),
-		copies: map[string]string{"html": s.str("html"), "json": s.str("json"), "markdown": s.str("markdown")},
+		copies: map[string]string{},
+	}
+	for _, f := range report.Formats() {
+		if f.File != "" {
+			o.copies[f.Name] = s.str(f.Name)
+		}
 	}
 	if o.out == "" {
 		o.out = defaultOut
@@ -128,6 +141,13 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 			s.mistakes = append(s.mistakes, err)
 		}
 	}
+	if !s.suite {
+		for _, name := range []string{"cooldown", "continue"} {
+			if s.given(name) {
+				s.mistakes = append(s.mistakes, hintf(usageErrorf("--%s is for a suite", name), "lt run suite"))
+			}
+		}
+	}
 	o.parseHeaders(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)
@@ -141,10 +161,10 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 			}
 		}
 	}
+	o.redact(s.env)
 	if err := errors.Join(s.mistakes...); err != nil {
 		return nil, err
 	}
-	o.redactor = client.NewRedactor(o.secrets()...)
 	o.command = o.repeat(s, what)
 	return o, nil
 }
@@ -165,25 +185,13 @@ func (o *runOptions) parseHeaders(s *settings) {
 	}
 }
 
-// secrets are all values that must stand in no output.
-func (o *runOptions) secrets() []string {
-	out := o.scenario.Secrets(o.lookup)
-	if o.apiKey != "" {
-		out = append(out, o.apiKey)
-	}
-	for _, h := range o.headers {
-		if client.SecretHeader(h.Name) {
-			out = append(out, h.Value)
-			if _, token, ok := strings.Cut(h.Value, " "); ok {
-				out = append(out, strings.TrimSpace(token))
-			}
-		}
-	}
-	return out
-}
-
 // parseKey reads --api-key, or LT_API_KEY, which holds the key itself.
 func (o *runOptions) parseKey(s *settings) {
+	if s.key != "" { // of a suite's first scenario: standard input gives it once
+		o.apiKey = s.key
+		return
+	}
+	defer func() { s.key = o.apiKey }()
 	v := s.str("api-key")
 	if !s.given("api-key") {
 		o.apiKey = s.env.Getenv("LT_API_KEY")
@@ -215,7 +223,7 @@ func (o *runOptions) parseKey(s *settings) {
 		}
 	default:
 		o.apiKey = v
-		fmt.Fprintln(s.env.Stderr, "lt: warning: a key on the command line can be read by every user of this machine; --api-key env:NAME and @FILE cannot")
+		s.env.warn("a key on the command line can be read by every user of this machine; --api-key env:NAME and @FILE cannot")
 	}
 	if err != nil {
 		s.mistake("--api-key: %w", err)
@@ -252,9 +260,12 @@ func (o *runOptions) parseScenario(s *settings, what string) {
 		if s.typed["workload"] {
 			s.mistake("--workload: a URL has no personas")
 		}
-		if u, err := url.Parse(what); err == nil && u.User != nil {
-			s.mistakes = append(s.mistakes, credentialsInURL())
-			return
+		if u, err := url.Parse(what); err == nil {
+			o.inURL = append(formSecrets(u.RawQuery), formSecrets(string(body))...)
+			if u.User != nil {
+				s.mistakes = append(s.mistakes, credentialsInURL())
+				return
+			}
 		}
 		o.scenario, err = scenarios.FromURL(what, method, nil, body)
 	} else {
@@ -316,15 +327,23 @@ func (o *runOptions) parseTarget(s *settings) {
 	}
 }
 
+// users is the most that there can be at a time.
+func (o *runOptions) users() int {
+	if o.profile.MaxUsers > 0 {
+		return o.profile.MaxUsers
+	}
+	return int(o.profile.Peak())
+}
+
 // useReference aims the run at the platform that has been started for it.
-func (o *runOptions) useReference(ref *reference) error {
+func (o *runOptions) useReference(env *environ, ref *reference) error {
 	u, err := url.Parse(ref.URL)
 	if err != nil {
 		return err
 	}
 	o.target = u
 	o.apiKey = ref.Key
-	o.redactor = client.NewRedactor(o.secrets()...)
+	o.redact(env)
 	return nil
 }
 
@@ -375,32 +394,4 @@ func (o *runOptions) color(env *environ) (color bool, width int) {
 		return false, 0
 	}
 	return !o.noColor && env.Getenv("NO_COLOR") == "", terminalWidth(f)
-}
-
-// repeat is the command that runs the same again. Keys stand as $LT_API_KEY.
-func (o *runOptions) repeat(s *settings, what string) string {
-	words := []string{"lt", "run", quote(what)}
-	for _, f := range s.all() {
-		for _, v := range f.values {
-			switch {
-			case f.name == "api-key" && !strings.HasPrefix(v, "env:") && !strings.HasPrefix(v, "@"):
-				words = append(words, "--api-key", "env:LT_API_KEY")
-			case f.name == "header" && client.SecretHeader(strings.SplitN(v, ":", 2)[0]):
-				words = append(words, "-H", `"`+strings.SplitN(v, ":", 2)[0]+`: $LT_API_KEY"`)
-			case f.boolean:
-				words = append(words, "--"+f.name)
-			default:
-				words = append(words, "--"+f.name, quote(v))
-			}
-		}
-	}
-	return o.redactor.RedactString(strings.Join(words, " "))
-}
-
-// quote is a word as a POSIX shell takes it.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@,+%") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

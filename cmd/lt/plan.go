@@ -2,14 +2,11 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
-	"net"
-	"net/netip"
 	"os"
 	"runtime"
 	"slices"
@@ -27,11 +24,10 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 	p := &run.Plan{
 		Schema: run.Schema, LT: version(), Scenario: o.scenario.Name, ScenarioDigest: o.scenario.Digest(),
 		Purpose: o.scenario.Description, Workload: o.scenario.Workload, Target: o.target.String(), Reference: o.reference,
-		Labels: o.labels, Seed: o.seed, Profile: o.profile, Thresholds: o.thresholds,
+		Labels: o.labels, Seed: o.seed, Profile: o.profile, Thresholds: slices.Clone(o.thresholds),
 		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, OnInconclusive: o.onInconclusive,
 		Command: o.command, Resolution: run.Resolution(o.profile.Duration()),
 	}
-	p.Target = o.redactor.RedactString(p.Target)
 	if !o.seeded {
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {
@@ -197,42 +193,4 @@ func thousands(x float64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// publicRate is the rate in requests per second above which load on a public
-// address has to be confirmed.
-const publicRate = 50
-
-// safety refuses heavy load on an address that is not private unless it has been
-// confirmed: an accident must not become an attack.
-func (r *runner) safety(ctx context.Context) error {
-	host := r.o.target.Hostname()
-	for _, allowed := range append(r.o.scenario.AllowTargets, r.o.confirmed) {
-		if strings.EqualFold(allowed, host) {
-			return nil
-		}
-	}
-	if rate := r.peakRate(); rate > 0 && rate <= publicRate {
-		return nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		if r.o.noPreflight {
-			return notReadyf("%s: %w", host, err)
-		}
-		return nil // preflight says it better
-	}
-	for _, a := range addrs {
-		if !private(a) {
-			return hintf(usageErrorf("%s is a public address (%s), and this run asks for more than %d requests/s of it", host, a.Unmap(), publicRate),
-				"if it is yours: --confirm-target %s, or allow_targets in the scenario", host)
-		}
-	}
-	return nil
-}
-
-// private reports whether an address belongs to this machine or a private net.
-func private(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
 }

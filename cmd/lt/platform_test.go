@@ -110,7 +110,7 @@ func TestADataLayerThatDiesMidRun(t *testing.T) {
 	if len(r.Outages) != 1 || r.Outages[0].FromS < 3 || r.Outages[0].ToS < 11 {
 		t.Errorf("outages %+v, want one from about 5 s to the end", r.Outages)
 	}
-	if len(r.Failures) == 0 || r.Failures[0].Exemplar == nil || !strings.HasPrefix(r.Failures[0].Class, "status_50") {
+	if len(r.Failures) == 0 || r.Failures[0].First() == nil || !strings.HasPrefix(r.Failures[0].Class, "status_50") {
 		t.Errorf("failures %+v", r.Failures)
 	}
 }

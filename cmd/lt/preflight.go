@@ -24,7 +24,7 @@ func (r *runner) preflight(ctx context.Context) error {
 	deadline := time.Now().Add(r.o.wait)
 	for {
 		probes := r.script.Preflight(ctx)
-		result.Warnings = nil // of the last try; the requests of all tries count
+		*result = run.Preflight{} // the tries before met nobody
 		var stop error
 		again := true // nothing answers: waiting may help
 		for _, p := range probes {
@@ -47,7 +47,7 @@ func (r *runner) preflight(ctx context.Context) error {
 				again = again && p.Class.Outcome != metric.Status
 				continue
 			}
-			warning := fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message)
+			warning := r.o.redactor.RedactString(fmt.Sprintf("%s: %s", p.Endpoint.Name(), p.Message))
 			result.Warnings = append(result.Warnings, warning)
 		}
 		if ctx.Err() != nil {
@@ -61,6 +61,9 @@ func (r *runner) preflight(ctx context.Context) error {
 		}
 		if !again || time.Now().After(deadline) {
 			return stop
+		}
+		if r.o.wait > 0 {
+			r.env.warn(fmt.Sprintf("the target is not ready; waiting up to %s for it", short(r.o.wait)))
 		}
 		select {
 		case <-ctx.Done():
@@ -90,6 +93,9 @@ func (r *runner) refuse(p scenarios.Probe) error {
 	case metric.Status:
 		switch p.Class.Status {
 		case 401:
+			if p.Step == "login" {
+				return hintf(notReadyf("%s: 401: the login was refused (%s)", p.Endpoint.Name(), p.Message), "look at the name and the password that auth.login sends")
+			}
 			if r.o.apiKey == "" {
 				return hintf(notReadyf("%s: 401: no credential was sent", p.Endpoint.Name()), "set LT_API_KEY, or --api-key env:NAME")
 			}

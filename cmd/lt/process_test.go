@@ -96,6 +96,9 @@ func (s *started) exit(within time.Duration) int {
 
 func (s *started) result() *run.Result {
 	s.t.Helper()
+	for _, mistake := range invalidFiles(filepath.Dir(s.latest(run.ResultFile))) {
+		s.t.Error(mistake)
+	}
 	b, err := os.ReadFile(s.latest(run.ResultFile))
 	if err != nil {
 		s.t.Fatal(err)
@@ -200,6 +203,9 @@ func partial(t *testing.T, s *started) {
 	lines, err := os.ReadFile(s.latest(run.IntervalsFile))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, mistake := range invalidFiles(filepath.Dir(s.latest(run.PlanFile))) {
+		t.Error(mistake)
 	}
 	report := lt(t, "report", "latest", "--format", "json")
 	report.Dir = s.Dir

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,11 @@ directory.`,
 		}
 		dir, err := run.Find(out, args[0])
 		if err != nil {
-			return hintf(usageErrorf("%w", err), "lt run makes one; --out DIR says where runs are kept")
+			hint := "lt run makes one; --out DIR says where runs are kept"
+			if found, _ := filepath.Glob(filepath.Join(args[0], "*", run.PlanFile)); len(found) > 0 {
+				hint = fmt.Sprintf("%s holds runs: %s is one", args[0], filepath.Dir(found[0]))
+			}
+			return hintf(usageErrorf("%w", err), "%s", hint)
 		}
 		result, err := run.Load(dir)
 		if err != nil {
@@ -61,17 +66,4 @@ directory.`,
 		return f.Render(env.Stdout, result, opts)
 	}
 	return cmd
-}
-
-// completeReports writes the HTML and Markdown reports of a run that was cut off.
-// It writes no result.json: what the journal tells stays the evidence.
-func completeReports(dir string, result *run.Result) error {
-	d := &run.Dir{Path: dir}
-	for _, name := range []string{"html", "markdown"} {
-		f, _ := report.ByName(name)
-		if err := d.Write(f.File, func(w io.Writer) error { return f.Render(w, result, report.Options{Dir: dir}) }); err != nil {
-			return fmt.Errorf("complete the reports: %w", err)
-		}
-	}
-	return nil
 }

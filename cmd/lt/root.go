@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/seed-42693903/lt/internal/client"
 )
 
 // An environ is all that a command sees of the world around it.
@@ -16,6 +20,13 @@ type environ struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+
+	// Tests only: how hosts are looked up, and what counts as a public address.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	Public func(netip.Addr) bool
+
+	redactor *client.Redactor // of the secrets that this command was given
+	warned   map[string]bool
 }
 
 // lookup is a variable that is set and not empty.
@@ -29,7 +40,8 @@ func execute(args []string, env *environ) int {
 	ignoreBrokenPipes()
 	root := newRootCmd(env)
 	root.SetArgs(args)
-	return printError(env.Stderr, root.Execute())
+	err := root.Execute()
+	return printError(env.redacted(env.Stderr), err)
 }
 
 func newRootCmd(env *environ) *cobra.Command {
@@ -70,14 +82,19 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hintf(usageErrorf("%s", err), "%s --help lists the flags", cmd.CommandPath())
 	})
+	scenariosCmd := newScenariosCmd(env)
+	scenariosCmd.Long = scenariosPage
 	root.AddCommand(
 		newRunCmd(env),
 		newReportCmd(env),
-		newScenariosCmd(env),
+		scenariosCmd,
 		newServeCmd(env),
 		newVersionCmd(env),
+		newManCmd(env),
 		newExitCodesTopic(),
+		newThresholdsTopic(),
 	)
+	addCompletions(root)
 	return root
 }
 

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-42693903/lt/scenarios"
+	"github.com/seed-42693903/lt/templates"
 )
 
 // newScenariosCmd is `lt scenarios`.
@@ -33,23 +37,8 @@ func newScenariosCmd(env *environ) *cobra.Command {
 				return nil
 			},
 		},
-		&cobra.Command{
-			Use:   "show NAME",
-			Short: "Print a built-in scenario's file, to start one of your own from",
-			Args:  exactArgs(1, "a name (lt scenarios list)"),
-			RunE: func(_ *cobra.Command, args []string) error {
-				b, ok := scenarios.Source(args[0])
-				if !ok {
-					_, err := scenarios.Load(args[0])
-					if err == nil {
-						err = fmt.Errorf("%s is a file, not a built-in scenario", args[0])
-					}
-					return usageErrorf("%w", err)
-				}
-				_, err := env.Stdout.Write(b)
-				return err
-			},
-		},
+		newScenariosShowCmd(env),
+		newScenariosNewCmd(env),
 		&cobra.Command{
 			Use:   "validate FILE...",
 			Short: "Report every mistake in scenario files",
@@ -66,6 +55,60 @@ func newScenariosCmd(env *environ) *cobra.Command {
 				return joinUsage(errs)
 			},
 		},
+		&cobra.Command{
+			Use:   "schema",
+			Short: "Print the JSON Schema of scenario files, for editors",
+			Args:  noArgs,
+			RunE: func(*cobra.Command, []string) error {
+				_, err := env.Stdout.Write(scenarios.Schema())
+				return err
+			},
+		},
 	)
 	return cmd
+}
+
+// newScenariosShowCmd is `lt scenarios show`.
+func newScenariosShowCmd(env *environ) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME|FILE",
+		Short: "Print a scenario's file, and the workload that it names",
+		Args:  exactArgs(1, "a name (lt scenarios list) or a file"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			text, err := scenarios.Resolved(args[0])
+			if err != nil {
+				return usageErrorf("%w", err)
+			}
+			_, err = env.Stdout.Write(text)
+			return err
+		},
+	}
+}
+
+// newScenariosNewCmd is `lt scenarios new`.
+func newScenariosNewCmd(env *environ) *cobra.Command {
+	return &cobra.Command{
+		Use:   "new [FILE]",
+		Short: "Write a commented scenario to start from (scenario.yaml)",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "scenario.yaml"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+			if errors.Is(err, fs.ErrExist) {
+				return hintf(usageErrorf("%s exists already", name), "lt scenarios new FILE writes another; nothing was changed")
+			}
+			if err != nil {
+				return err
+			}
+			_, err = f.Write(templates.Scenario())
+			if err := errors.Join(err, f.Close()); err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Stdout, "%s written; try it: lt run %s --reference\n", name, quote(name))
+			return nil
+		},
+	}
 }

@@ -7,6 +7,7 @@ const (
 	maxInterim    = 64       // 1xx answers before the final one
 	maxHeaderLine = 48 << 10 // so that a flood holds one buffer of 64 KB at most
 	maxChunkLine  = 4 << 10  // a chunk's size and extensions
+	maxCookies    = 64       // Set-Cookie headers that are kept
 )
 
 // errTooLarge is wrapped by what the limits of Options refuse.
@@ -52,8 +53,10 @@ type answer struct {
 	bodyStart int // the body is kept in [bodyStart, tail)
 	tail      int
 	keepBody  int64
-	cut       bool // part of the body was not kept
-	more      bool // it took more than one read
+	encoding  string   // Content-Encoding, where Request.Decode asks for it
+	cookies   []string // likewise Set-Cookie
+	cut       bool     // part of the body was not kept
+	more      bool     // it took more than one read
 }
 
 type parseState uint8
@@ -172,7 +175,7 @@ func (a *answer) reusable() bool {
 
 // hand gives what was kept to resp, and the buffer with it.
 func (a *answer) hand(resp *Response) {
-	resp.Status = a.status
+	resp.Status, resp.Cookies = a.status, a.cookies
 	switch {
 	case a.state <= inHeader: // a failure: what there is
 		resp.Header = (*a.buf)[a.headStart:min(a.end, a.headStart+keptOfFailure)]

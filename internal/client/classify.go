@@ -61,9 +61,16 @@ func classify(err error, phase metric.Phase) metric.Outcome {
 // another address would need as well.
 func exhausted(err error) bool { return isErrno(err, exhaustedErrnos) }
 
-// isGenerator reports whether lt's own machine was at fault.
+// A deniedError is Options.Allow's refusal of an address.
+type deniedError struct{ error }
+
+func (e deniedError) Unwrap() error { return e.error }
+
+// isGenerator reports whether lt's own machine was at fault, or lt itself refused
+// to connect.
 func isGenerator(err error) bool {
-	return exhausted(err) || isErrno(err, portErrnos) || isErrno(err, forbiddenErrnos)
+	var denied deniedError
+	return errors.As(err, &denied) || exhausted(err) || isErrno(err, portErrnos) || isErrno(err, forbiddenErrnos)
 }
 
 // isClosed reports whether a write failed because the peer had closed or reset

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,15 @@ type Options struct {
 	MaxHeader      int           // bytes of an answer's status line and headers; 0: 1 MiB
 	MaxBody        int64         // bytes of an answer's body; 0: 256 MiB
 	TLS            *tls.Config   // nil: the system's roots, verified; never changed
+
+	// Allow is asked before each connection whether it may be made to exactly this
+	// address, which is never one of IPv4 in IPv6's clothes. Its error ends the
+	// exchange with the outcome generator, and nothing is sent. nil allows all.
+	Allow func(netip.AddrPort) error
+
+	// Lookup finds the addresses of the target's host; nil: the system's resolver.
+	// An address as the host is never looked up.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
 // A Client knows one target: its addresses, limits and TLS configuration. Its
@@ -63,6 +73,9 @@ type Client struct {
 // lists every mistake in opts.
 func New(opts Options) (*Client, error) {
 	c := &Client{opts: opts, resolver: net.DefaultResolver, resolving: make(chan struct{}, 1)}
+	if c.opts.Allow == nil {
+		c.opts.Allow = func(netip.AddrPort) error { return nil }
+	}
 	var errs []error
 	if u := opts.Target; u == nil {
 		errs = append(errs, errors.New("no target"))
@@ -134,6 +147,14 @@ func tlsConfig(base *tls.Config, host string) *tls.Config {
 	return t
 }
 
+// For is a client for another target with the same options, for redirects that
+// lead to it.
+func (c *Client) For(target *url.URL) (*Client, error) {
+	opts := c.opts
+	opts.Target = target
+	return New(opts)
+}
+
 // NewConn is a connection for one virtual user. It dials with its first
 // Exchange; the caller closes it.
 func (c *Client) NewConn() *Conn { return &Conn{client: c} }
@@ -150,4 +171,20 @@ func (c *Client) wall(t time.Duration) time.Time { return c.opts.Clock.Origin().
 func (c *Client) Resolve(ctx context.Context) error {
 	_, err := c.addresses(ctx)
 	return err
+}
+
+// Check looks the target's host up, as Resolve does, and asks Options.Allow about
+// each of its addresses: those that connections will be made to, for a name is
+// looked up once.
+func (c *Client) Check(ctx context.Context) error {
+	addrs, err := c.addresses(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		if err := c.opts.Allow(a.AddrPort); err != nil {
+			return deniedError{err}
+		}
+	}
+	return nil
 }

@@ -89,11 +89,17 @@ func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *me
 		s.Status = c.answer.status
 		keep := c.answer.reusable() && s.BytesOut == int64(len(req.Wire))
 		c.answer.hand(resp)
+		var undecoded error
+		if c.answer.encoding != "" {
+			undecoded = resp.decode(c.answer.encoding)
+		}
 		switch {
 		case s.End > c.limit:
 			s.Outcome, resp.Err = metric.Timeout, errTimeout
 		case !req.expects(s.Status):
 			s.Outcome = metric.Status
+		case undecoded != nil:
+			s.Outcome, resp.Err = classify(undecoded, metric.PhaseBody), undecoded
 		}
 		if !keep {
 			c.drop(false)
@@ -169,6 +175,9 @@ func (c *Conn) start(req *Request, s *metric.Sample) (*[]byte, int, error) {
 func (c *Conn) readAnswer(req *Request, buf *[]byte, n int, s *metric.Sample) error {
 	a := &c.answer
 	a.maxHeader, a.maxBody = c.client.opts.MaxHeader, c.client.opts.MaxBody
+	if req.Decode {
+		a.maxBody = min(a.maxBody, maxEncoded)
+	}
 	a.begin(req, buf, n)
 	s.Phase = metric.PhaseHeaders
 	s.BytesIn = int64(n)

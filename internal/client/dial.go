@@ -43,8 +43,10 @@ func (c *Client) addresses(ctx context.Context) ([]*address, error) {
 	var ips []netip.Addr
 	if ip, err := netip.ParseAddr(c.host); err == nil {
 		ips = []netip.Addr{ip}
-	} else if ips, err = c.resolver.LookupNetIP(ctx, "ip", c.host); err != nil {
+	} else if ips, err = c.lookup(ctx); err != nil {
 		return nil, err
+	} else if len(ips) == 0 {
+		return nil, &net.DNSError{Err: "no addresses", Name: c.host, IsNotFound: true}
 	}
 	addrs := make([]*address, len(ips))
 	for i, ip := range ips {
@@ -52,6 +54,13 @@ func (c *Client) addresses(ctx context.Context) ([]*address, error) {
 	}
 	c.addrs.Store(&addrs)
 	return addrs, nil
+}
+
+func (c *Client) lookup(ctx context.Context) ([]netip.Addr, error) {
+	if c.opts.Lookup != nil {
+		return c.opts.Lookup(ctx, c.host)
+	}
+	return c.resolver.LookupNetIP(ctx, "ip", c.host)
 }
 
 // inTurn are the addresses in the order in which a new connection should try
@@ -120,6 +129,9 @@ func (c *Client) dialAny(ctx context.Context, addrs []*address, until time.Durat
 	dialer := net.Dialer{KeepAlive: -1}
 	var failure error
 	for i, a := range addrs {
+		if err := c.opts.Allow(a.AddrPort); err != nil {
+			return nil, deniedError{err}
+		}
 		share := (until - c.now()) / time.Duration(len(addrs)-i)
 		attempt, cancel := context.WithTimeout(ctx, share)
 		nc, err := dialer.DialContext(attempt, "tcp", a.String())

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // parse reads what it can of buf[pos:end] and reports whether the answer is
@@ -203,6 +204,12 @@ func (a *answer) takeHeader(name, value []byte) error {
 			return protocolError(fmt.Sprintf("Transfer-Encoding %.40q", value))
 		}
 		a.te = true
+	case a.req.Cookies && equalFold(name, "set-cookie"):
+		if len(a.cookies) < maxCookies && a.status >= 200 {
+			a.cookies = append(a.cookies, string(value))
+		}
+	case a.req.Decode && equalFold(name, "content-encoding"):
+		a.encoding = strings.ToLower(string(value))
 	case equalFold(name, "connection"):
 		for len(value) > 0 {
 			option := value

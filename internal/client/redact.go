@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// shortSecret is the length under which a secret is too likely to stand in a
+// ShortSecret is the length under which a secret is too likely to stand in a
 // text by chance to be masked anywhere.
-const shortSecret = 6
+const ShortSecret = 6
 
 const mask = "***"
 
 // A Redactor masks secrets in what was sent and received. It may be used from
-// any goroutine; the zero value masks nothing.
+// any goroutine; nil masks nothing.
 //
 // It finds a secret as it is, escaped for a URL or in JSON, in hex, and in
 // base64 (standard and URL alphabet, with and without padding), also where the
@@ -27,6 +27,9 @@ const mask = "***"
 // its neighbours stay. A secret shorter than 6 characters is masked only where it
 // is the whole value of a header, or all of it after the scheme ("Bearer abc").
 // Encodings within encodings are not followed.
+//
+// The values of a query's parameters that are secrets by their names, as key and
+// token are (see SecretName), are masked whatever they hold.
 type Redactor struct {
 	forms [][]byte // distinct
 	short []string
@@ -37,10 +40,10 @@ func NewRedactor(secrets ...string) *Redactor {
 	r := &Redactor{}
 	seen := map[string]bool{}
 	for _, s := range secrets {
-		if s != "" && len(s) < shortSecret {
+		if s != "" && len(s) < ShortSecret {
 			r.short = append(r.short, s)
 		}
-		if len(s) < shortSecret {
+		if len(s) < ShortSecret {
 			continue
 		}
 		for _, form := range secretForms(s) {
@@ -147,6 +150,7 @@ func (r *Redactor) Redact(b []byte) []byte {
 	if len(r.short) > 0 {
 		found = r.headerValues(found, b)
 	}
+	found = queryValues(found, b)
 	if len(found) == 0 {
 		return b
 	}

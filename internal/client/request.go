@@ -18,6 +18,8 @@ type Request struct {
 	Timeout time.Duration // 0: Options.Timeout
 	Keep    bool          // keep the answer's headers and body in the Response
 	Close   bool          // close the connection after the answer; Wire should say "Connection: close" too
+	Cookies bool          // collect the answer's Set-Cookie values in the Response
+	Decode  bool          // undo the answer's Content-Encoding; with Keep, and an Accept-Encoding in Wire
 }
 
 // expects reports whether the status is a success.

@@ -18,6 +18,8 @@ type Response struct {
 	Truncated bool   // Body is only the beginning
 	Err       error  // why the exchange failed below HTTP; nil for a complete answer
 
+	Cookies []string // values of Set-Cookie, where Request.Cookies asks for them
+
 	buf *[]byte // owned by the pool
 }
 

@@ -81,6 +81,7 @@ type Exemplar struct {
 	Class        string        `json:"class"`
 	Phase        string        `json:"phase,omitempty"`
 	Status       int           `json:"status,omitempty"`
+	TraceID      string        `json:"trace_id,omitempty"` // of the request's traceparent
 	At           time.Duration `json:"at_ns"`
 	ServiceTime  time.Duration `json:"service_time_ns"`
 	Message      string        `json:"message"`                 // one line: what went wrong, in words

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +23,7 @@ func (c *Collector) Result() *Result {
 		PlannedS: seconds(p.Profile.Duration()), MeasuredS: seconds(c.window), Complete: c.final,
 		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
 		Verdict: j.Verdict, Reasons: j.Reasons,
-		Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
+		Setup: p.Setup, Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
 		Totals: c.totals(), Thresholds: j.Thresholds,
 		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
 		NotShown: verdict.NotShown(ev, p.Thresholds, verdict.Facts{Users: int(p.Profile.Peak()), ThinkMean: p.Think.Mean}), Notes: j.Notes,
@@ -38,6 +37,9 @@ func (c *Collector) Result() *Result {
 	if !c.final && r.Verdict == verdict.Pass {
 		r.Verdict = verdict.Inconclusive
 		r.Reasons = append([]string{fmt.Sprintf("the run was cut off after %s of %s; what was shown until then:", brief(c.end), brief(p.Profile.Duration()))}, r.Reasons...)
+	}
+	if p.Setup != nil {
+		r.Notes = append(r.Notes, p.Setup.sentence("setup"))
 	}
 	r.Rows = c.rows()
 	r.Failures = c.failureResults()
@@ -212,6 +214,10 @@ func (c *Collector) rows() *Rows {
 	if c.plan.Preflight != nil {
 		r.Created = c.plan.Preflight.Created
 	}
+	if s := c.plan.Setup; s != nil {
+		r.Created += s.Created
+		r.Deleted += s.Deleted
+	}
 	for i := range c.each {
 		s := &c.each[i]
 		ok := s.Requests - s.Failed + s.Warmup.Requests - s.Warmup.Failed
@@ -229,26 +235,6 @@ func (c *Collector) rows() *Rows {
 	}
 	r.Left = max(r.Created-r.Deleted, 0)
 	return &r
-}
-
-// failureResults is the classes of failures, the most frequent first.
-func (c *Collector) failureResults() []Failure {
-	var out []Failure
-	for _, f := range c.failures {
-		s := &c.each[f.endpoint]
-		share := 1.0
-		if n := s.Requests + s.Warmup.Requests; n > 0 {
-			share = min(float64(f.count)/float64(n), 1)
-		}
-		out = append(out, Failure{
-			Endpoint: s.Name, Class: f.class, Count: f.count, Share: round(share, 6),
-			FirstSeenS: seconds(f.first), LastSeenS: seconds(f.last), Exemplar: f.exemplar,
-		})
-	}
-	slices.SortStableFunc(out, func(a, b Failure) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Class, b.Class))
-	})
-	return out
 }
 
 func (c *Collector) generatorResult(j *verdict.Judgement) Generator {

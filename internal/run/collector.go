@@ -1,7 +1,6 @@
 package run
 
 import (
-	"slices"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -60,15 +59,6 @@ type series struct {
 	bytesOut   int64
 	bytesIn    int64
 	fresh      verdict.Block // counts of the intervals since the last group
-}
-
-type failure struct {
-	endpoint int
-	class    string
-	count    int64
-	first    time.Duration
-	last     time.Duration
-	exemplar *metric.Exemplar
 }
 
 // healthSum is the generator's health over the measured period.
@@ -290,26 +280,6 @@ func (c *Collector) addHealth(iv *Interval) {
 	s.steal = max(s.steal, h.Steal)
 	s.pressure = max(s.pressure, h.Pressure)
 	s.clockJump = max(s.clockJump, h.ClockJump)
-}
-
-func (c *Collector) addFailure(endpoint int, class string, n int64, iv *Interval) {
-	i := slices.IndexFunc(c.failures, func(f failure) bool { return f.endpoint == endpoint && f.class == class })
-	if i < 0 {
-		c.failures = append(c.failures, failure{endpoint: endpoint, class: class, first: iv.Offset})
-		i = len(c.failures) - 1
-	}
-	c.failures[i].count += n
-	c.failures[i].last = iv.Offset + iv.Length
-}
-
-func (c *Collector) addExemplar(e *metric.Exemplar) {
-	for i := range c.failures {
-		f := &c.failures[i]
-		if f.exemplar == nil && f.class == e.Class && c.each[f.endpoint].Name == e.Endpoint {
-			f.exemplar = e
-			return
-		}
-	}
 }
 
 // addOutage notes stretches in which the target answered next to nothing rightly.

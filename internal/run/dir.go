@@ -27,30 +27,35 @@ type Dir struct {
 // Create makes the directory <out>/<scenario>-<UTC time>, which nobody had
 // before, writes run.json into it, and moves the link <out>/latest to it.
 func Create(out string, p *Plan) (*Dir, error) {
-	if err := os.MkdirAll(out, 0o777); err != nil {
+	path, err := exclusive(out, slug(p.Scenario), p.StartedAt)
+	if err != nil {
 		return nil, err
 	}
-	base := slug(p.Scenario) + "-" + p.StartedAt.UTC().Format("20060102T150405Z")
-	d := &Dir{Plan: p}
-	for i := 1; ; i++ {
-		name := base
-		if i > 1 {
-			name = fmt.Sprintf("%s-%d", base, i)
-		}
-		d.Path = filepath.Join(out, name)
-		err := os.Mkdir(d.Path, 0o777)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrExist) || i == 1000 {
-			return nil, err
-		}
-	}
+	d := &Dir{Path: path, Plan: p}
 	if err := d.WriteJSON(PlanFile, p); err != nil {
 		return nil, err
 	}
 	d.LinkErr = link(out, filepath.Base(d.Path))
 	return d, nil
+}
+
+// exclusive makes <out>/<name>-<UTC time>, or with a number after it where that
+// is taken.
+func exclusive(out, name string, at time.Time) (string, error) {
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return "", err
+	}
+	base := filepath.Join(out, name+"-"+at.UTC().Format("20060102T150405Z"))
+	for i := 1; ; i++ {
+		path := base
+		if i > 1 {
+			path = fmt.Sprintf("%s-%d", base, i)
+		}
+		err := os.Mkdir(path, 0o777)
+		if err == nil || !errors.Is(err, fs.ErrExist) || i == 1000 {
+			return path, err
+		}
+	}
 }
 
 // link points <out>/latest at a run. Where there are no symbolic links, it is a
@@ -221,20 +226,30 @@ func Load(dir string) (*Result, error) {
 	return &r, nil
 }
 
-// Rebuild judges the run in dir again, from its plan and journal alone. What the
-// journal holds beyond its last whole group of histograms (at most Resolution),
-// and a torn last line, are left out. ExitCode is the caller's.
-func Rebuild(dir string) (*Result, error) {
-	b, err := os.ReadFile(filepath.Join(dir, PlanFile))
+// LoadPlan is the plan of the run in dir.
+func LoadPlan(dir string) (*Plan, error) {
+	path := filepath.Join(dir, PlanFile)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	var p Plan
 	if err := json.Unmarshal(b, &p); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, PlanFile), err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if p.Schema != Schema {
-		return nil, fmt.Errorf("%s has schema %d; this lt reads schema %d", filepath.Join(dir, PlanFile), p.Schema, Schema)
+		return nil, fmt.Errorf("%s has schema %d; this lt reads schema %d", path, p.Schema, Schema)
+	}
+	return &p, nil
+}
+
+// Rebuild judges the run in dir again, from its plan and journal alone. What the
+// journal holds beyond its last whole group of histograms (at most Resolution),
+// and a torn last line, are left out. ExitCode is the caller's.
+func Rebuild(dir string) (*Result, error) {
+	p, err := LoadPlan(dir)
+	if err != nil {
+		return nil, err
 	}
 	intervals, err := readIntervals(filepath.Join(dir, IntervalsFile))
 	if err != nil {
@@ -246,7 +261,7 @@ func Rebuild(dir string) (*Result, error) {
 	}
 	defer log.Close()
 
-	c := NewCollector(&p)
+	c := NewCollector(p)
 	var held []*Interval // since the last group
 	for _, iv := range intervals {
 		held = append(held, iv)

@@ -24,6 +24,10 @@ const (
 	ResultFile    = "result.json"
 	HTMLFile      = "report.html"
 	MarkdownFile  = "summary.md"
+	JUnitFile     = "junit.xml"
+	TimelineFile  = "timeline.csv"
+	FailuresFile  = "failures.json"
+	IndexFile     = "index.html" // of a suite
 	LatestLink    = "latest"
 )
 
@@ -50,6 +54,7 @@ type Plan struct {
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
 	Insecure       bool                `json:"insecure,omitempty"` // TLS certificates were not verified
 	OnInconclusive string              `json:"on_inconclusive,omitempty"`
+	Setup          *Errand             `json:"setup,omitempty"`
 	Preflight      *Preflight          `json:"preflight,omitempty"`
 	Command        string              `json:"command"` // repeats the run; keys stand as $LT_API_KEY
 	Environment    Environment         `json:"environment"`

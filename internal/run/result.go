@@ -38,6 +38,8 @@ type Result struct {
 	ExitCode *int            `json:"exit_code,omitempty"` // absent: lt did not live to give one
 	Reasons  []string        `json:"reasons"`
 
+	Setup      *Errand          `json:"setup,omitempty"`
+	Teardown   *Errand          `json:"teardown,omitempty"`
 	Preflight  *Preflight       `json:"preflight,omitempty"`
 	Warmup     verdict.Count    `json:"warmup"`
 	WarmupS    float64          `json:"warmup_s"`
@@ -145,13 +147,21 @@ type EndpointResult struct {
 
 // A Failure is one class of failures of one endpoint, over the whole run.
 type Failure struct {
-	Endpoint   string           `json:"endpoint"`
-	Class      string           `json:"class"`
-	Count      int64            `json:"count"`        // warm-up included
-	Share      float64          `json:"share"`        // of the endpoint's requests
-	FirstSeenS float64          `json:"first_seen_s"` // start of the interval, since the run's start
-	LastSeenS  float64          `json:"last_seen_s"`  // end of the interval
-	Exemplar   *metric.Exemplar `json:"exemplar,omitempty"`
+	Endpoint   string            `json:"endpoint"`
+	Class      string            `json:"class"`
+	Count      int64             `json:"count"`               // warm-up included
+	Share      float64           `json:"share"`               // of the endpoint's requests
+	FirstSeenS float64           `json:"first_seen_s"`        // start of the interval, since the run's start
+	LastSeenS  float64           `json:"last_seen_s"`         // end of the interval
+	Exemplars  []metric.Exemplar `json:"exemplars,omitempty"` // at most 3, the first ones, no two of which say the same
+}
+
+// First is the first failure of the class that was kept whole; nil: none was.
+func (f *Failure) First() *metric.Exemplar {
+	if len(f.Exemplars) == 0 {
+		return nil
+	}
+	return &f.Exemplars[0]
 }
 
 // An Outage is a stretch of a second or more in which at least nine of ten

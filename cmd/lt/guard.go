@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// publicRate is the rate in requests per second above which load on a public
+// address has to be confirmed.
+const publicRate = 50
+
+// A guard keeps an accident from becoming an attack: it refuses connections to
+// public addresses that nobody has confirmed, unless the load is light. It judges
+// the address that is dialled, never the text of the URL.
+type guard struct {
+	host   string
+	public func(netip.Addr) bool
+	open   atomic.Bool // any address will do: confirmed, or a light load
+}
+
+func newGuard(env *environ, o *runOptions) *guard {
+	g := &guard{host: o.target.Hostname(), public: env.Public}
+	if g.public == nil {
+		g.public = func(a netip.Addr) bool { return !private(a) }
+	}
+	for _, allowed := range append(slices.Clone(o.scenario.AllowTargets), o.confirmed) {
+		if allowed != "" && strings.EqualFold(allowed, g.host) {
+			g.open.Store(true)
+		}
+	}
+	return g
+}
+
+// A publicError is the guard's refusal.
+type publicError struct {
+	host string
+	addr netip.Addr
+}
+
+func (e publicError) Error() string {
+	return fmt.Sprintf("%s is a public address (%s), and this run asks for more than %d requests/s of it", e.host, e.addr, publicRate)
+}
+
+// allow is asked by the client before each connection.
+func (g *guard) allow(a netip.AddrPort) error {
+	if addr := a.Addr().Unmap(); !g.open.Load() && g.public(addr) {
+		return publicError{g.host, addr}
+	}
+	return nil
+}
+
+// safety refuses the run before its first request where the guard would refuse
+// its connections.
+func (r *runner) safety(ctx context.Context) error {
+	if _, all := r.expected(); all > 0 && all/r.plan.Profile.Duration().Seconds() <= publicRate {
+		r.guard.open.Store(true)
+	}
+	var public publicError
+	if err := r.client.Check(ctx); errors.As(err, &public) {
+		return hintf(usageErrorf("%w", public), "if it is yours: --confirm-target %s, or allow_targets in the scenario", public.host)
+	}
+	return nil // a host that is not found: preflight says it better
+}
+
+// private reports whether an address belongs to this machine or a private net.
+func private(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified()
+}

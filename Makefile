@@ -47,7 +47,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 bench: ## benchmarks; size, start-up time, cost and memory of lt itself
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./scenarios
-	LT_BENCH=1 $(GO) test -count=1 -v -timeout 20m -run '^TestBench' ./cmd/lt
+	LT_BENCH=1 $(GO) test -count=1 -p 1 -v -timeout 20m -run '^TestBench' ./cmd/lt ./fixtures/gateway
 
 soak: ## the counted suites in full length (hours)
 	LT_VERIFY=1 LT_SOAK=1 $(GO) test -count=1 -p 1 -timeout 8h -run '^(TestVerify|TestBrowser)' ./...

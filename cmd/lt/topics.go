@@ -82,7 +82,7 @@ other tags are refused. No data is never a pass. There is no abortOnFail.`)
 const scenariosPage = `List, show and check scenarios.
 
 A scenario is a YAML file that says what users do and how many there are. It is run
-by lt run FILE; lt scenarios show NAME prints one to start from.
+by lt run FILE; lt scenarios new writes one to start from.
 
   target: https://api.example.test
   labels: {service: orders}
@@ -110,8 +110,12 @@ A persona is a kind of user; a task is drawn by weight in each iteration; its st
 are requests and pauses. A step has one of get, post, put, patch, delete, head and
 options with its path, and may have json or body, headers, expect (the status, or
 a list; 2xx unless it says otherwise), check (what must hold of the answer), save
-(values of the answer for later steps), and push, pick and take (pools of values; a
-task whose pool is empty is skipped). ${...} stands for a value, $env.NAME for one of
-the environment.
+(values of the answer for later steps), push, pick and take (pools of values; a task
+whose pool is empty is skipped), when, poll and redirect. ${...} stands for a value,
+$env.NAME for one of the environment.
+
+auth logs in once for a run or a user and keeps the token fresh; feeds are rows of CSV
+or JSON-lines files; setup and teardown are steps once for a run. docs/scenarios.md in
+the repository tells of every key.
 
 Every mistake is reported at once, with its line: lt scenarios validate FILE.`

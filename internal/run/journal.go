@@ -93,19 +93,16 @@ func (j *Journal) ends(s *metric.Snapshot) bool {
 	if end-j.from >= j.plan.Resolution-50*time.Millisecond {
 		return true
 	}
-	planned := j.plan.Profile.Duration()
-	if j.period == metric.Warmup {
-		return end >= j.plan.Profile.Warmup
-	}
-	if j.period == metric.Measured && end >= planned {
-		return true
-	}
 	for _, e := range s.Events {
 		if e.Kind != "start" && e.Kind != "measured" {
 			return true // stopped, interrupted, edited: the next interval may be another period's
 		}
 	}
-	return false
+	planned := j.plan.Profile.Duration()
+	if j.period == metric.Warmup {
+		return end >= j.plan.Profile.Warmup
+	}
+	return j.period == metric.Measured && end >= planned
 }
 
 // group is what j.hold has gathered.

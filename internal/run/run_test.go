@@ -237,6 +237,30 @@ func TestTornJournal(t *testing.T) {
 	}
 }
 
+// TestAStopInTheWarmUp: what a line of the histogram log holds is of one period,
+// also where a stop makes the drain follow on the warm-up.
+func TestAStopInTheWarmUp(t *testing.T) {
+	p := testPlan(60 * time.Second)
+	_, j := newTestRun(t, p)
+	recs := metric.NewRecorders(metric.Closed, []metric.Row{{Endpoint: p.Endpoints[0]}, {Endpoint: p.Endpoints[1]}}, 1)
+	for i, period := range []metric.Period{metric.Warmup, metric.Warmup, metric.Drain} {
+		sm := metric.Sample{Sent: time.Millisecond, End: 2 * time.Millisecond, Status: 200}
+		recs.Shard(0).Record(0, &sm)
+		s := recs.Take()
+		s.Seq, s.Period, s.Final, s.Offset, s.Length = i, period, period == metric.Drain, time.Duration(i)*time.Second, time.Second
+		if i == 1 {
+			s.Length, s.Events = 300*time.Millisecond, []metric.Event{{Kind: "interrupted"}}
+		}
+		if err := j.Observe(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := j.Result()
+	if r.Warmup.Requests != 2 || r.Totals.Requests != 1 || r.Totals.Response.N != 1 {
+		t.Errorf("%d requests in the warm-up, %d counted with %d response times", r.Warmup.Requests, r.Totals.Requests, r.Totals.Response.N)
+	}
+}
+
 func TestAnEmptyRunIsNeverAPass(t *testing.T) {
 	p := testPlan(10 * time.Second)
 	d, j := newTestRun(t, p)

@@ -244,6 +244,9 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 func (s *series) block(length time.Duration, period metric.Period, g *group, ok *metric.Dist) {
 	n := len(s.Blocks)
 	if n == 0 || (period == metric.Measured && s.Blocks[n-1].Length >= length) {
+		if n > 0 {
+			s.Blocks[n-1].Response.Compact() // it is kept to the end of the run
+		}
 		s.Blocks = append(s.Blocks, verdict.Block{Start: g.index.Offset})
 		n++
 	}

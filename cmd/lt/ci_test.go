@@ -152,7 +152,7 @@ func actionRuns(t *testing.T, script string) {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("no bash")
+		skipSuite(t, "the action's script needs bash")
 	}
 	exe, err := os.Executable()
 	if err != nil {
@@ -166,7 +166,7 @@ func actionRuns(t *testing.T, script string) {
 	}{{"p95 < 5s", 0}, {"p95 < 1us", 99}} {
 		dir := t.TempDir()
 		if err := os.Symlink(exe, filepath.Join(dir, "lt")); err != nil {
-			t.Skip(err)
+			skipSuite(t, err.Error())
 		}
 		cmd := exec.Command(bash, "-e", "-o", "pipefail", "-c", script)
 		cmd.Dir = dir

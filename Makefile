@@ -6,7 +6,7 @@ LDFLAGS := -s -w
 FUZZTIME ?= 10s
 MANDIR   ?= dist-man
 
-.PHONY: build test verify race lint fuzz bench soak cover check dist man help
+.PHONY: build test verify race lint fuzz bench bench-peers soak cover check dist man help
 
 build: ## build ./bin/lt
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/lt ./cmd/lt
@@ -49,6 +49,10 @@ bench: ## benchmarks; size, start-up time, cost and memory of lt itself
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./scenarios
 	LT_BENCH=1 $(GO) test -count=1 -p 1 -v -timeout 20m -run '^TestBench' ./cmd/lt ./fixtures/gateway
 
+bench-peers: build ## lt beside wrk, h2load, fortio, hey and k6, as far as they are installed; writes docs/benchmarks.md
+	cd tools && $(GO) build -o ../bin/peers ./peers
+	bin/peers -lt bin/lt -out docs/benchmarks.md $(if $(ROWS),-only $(ROWS)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(LENGTH),-length $(LENGTH))
+
 soak: ## the counted suites in full length (hours)
 	LT_VERIFY=1 LT_SOAK=1 $(GO) test -count=1 -p 1 -timeout 8h -run '^(TestVerify|TestBrowser)' ./...
 	$(MAKE) fuzz FUZZTIME=10m
@@ -66,4 +70,4 @@ man: build ## the manual pages in ./dist-man
 check: lint test race verify ## all that CI runs; under 28 minutes
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14

@@ -87,6 +87,7 @@ Start here:
 	root.AddCommand(
 		newRunCmd(env),
 		newReportCmd(env),
+		newAlertsCmd(env),
 		scenariosCmd,
 		newServeCmd(env),
 		newVersionCmd(env),

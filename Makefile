@@ -21,6 +21,7 @@ test: ## every test but the counted suites; under 5 minutes on 2 cores
 
 verify: ## the counted suites: faults, kills, browser, fuzz; under 20 minutes
 	LT_VERIFY=1 $(GO) test -count=1 -p 1 -timeout 20m -run '^(TestVerify|TestBrowser)' ./...
+	cd tools/promcheck && $(GO) test -count=1 ./...
 	$(MAKE) fuzz
 
 race: ## the tests under the race detector (needs gcc: -race needs cgo)
@@ -31,10 +32,12 @@ race: ## the tests under the race detector (needs gcc: -race needs cgo)
 lint: ## vet, staticcheck, gofumpt, go mod tidy drift, cross-compilation
 	$(GO) vet ./...
 	cd tools && $(GO) vet ./...
+	cd tools/promcheck && $(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	@out="$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "gofumpt -w would change:"; echo "$$out"; exit 1; } >&2
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
+	cd tools/promcheck && $(GO) mod tidy -diff
 	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/lt
 	GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/lt
 

@@ -210,7 +210,7 @@ func (a *alerts) latency(e *run.EndpointResult) {
 	switch {
 	case at != "":
 		v, _ := strconv.ParseFloat(at, 64)
-		r.Expr = fmt.Sprintf("(1 - sum(rate(%s_bucket%s[%s])) / sum(rate(%s_count%s[%s]))) > 0.05%s",
+		r.Expr = fmt.Sprintf("sum(rate(%s_bucket%s[%s])) / sum(rate(%s_count%s[%s])) < 0.95%s",
 			a.o.Duration, among(own, edgeMatcher(at)), w, a.o.Duration, among(own), w, guard)
 		limit = v
 		r.fires, r.quiet = []testData{series(at, 9, 10), all}, []testData{series(at, 24, 25), all}
@@ -226,10 +226,11 @@ func (a *alerts) latency(e *run.EndpointResult) {
 		if a.o.Edges == nil {
 			below, above = promNumber(limit/2), promNumber(limit*2)
 		} else {
-			a.warn("%s: the target's histogram has no edge near %s: between %s s and %s s it is interpolated", e.Name, msText(limit), below, above)
+			how := "it is interpolated"
 			if v, _ := strconv.ParseFloat(below, 64); v < p95 {
-				a.warn("%s: the baseline's P95 (%s) and the limit lie in one bucket: the rule may ring at baseline, or late", e.Name, msText(p95))
+				how += fmt.Sprintf(", and the baseline's P95, %s, lies there too: the rule may ring at baseline, or late", msText(p95))
 			}
+			a.warn("%s: the target's histogram has no edge near %s: between %s s and %s s %s", e.Name, msText(limit), below, above, how)
 		}
 		r.fires = []testData{series(below, 9, 10), series(above, 9, 10), series("+Inf", 1, 1), all}
 		r.quiet = []testData{series(below, 24, 25), series(above, 1, 1), series("+Inf", 1, 1), all}

@@ -43,7 +43,11 @@ type publicError struct {
 }
 
 func (e publicError) Error() string {
-	return fmt.Sprintf("%s is a public address (%s), and this run asks for more than %d requests/s of it", e.host, e.addr, publicRate)
+	kind := "public"
+	if e.addr.IsLinkLocalUnicast() || e.addr == metadataV6 {
+		kind = "link-local, a cloud's metadata"
+	}
+	return fmt.Sprintf("%s is a %s address (%s), and this run asks for more than %d requests/s of it", e.host, kind, e.addr, publicRate)
 }
 
 // allow is asked by the client before each connection.
@@ -67,8 +71,15 @@ func (r *runner) safety(ctx context.Context) error {
 	return nil // a host that is not found: preflight says it better
 }
 
+// metadataV6 is where AWS answers with a machine's credentials in a net of IPv6.
+var metadataV6 = netip.MustParseAddr("fd00:ec2::254")
+
 // private reports whether an address belongs to this machine or a private net.
+// 169.254.0.0/16 does not: there clouds answer with a machine's credentials.
 func private(a netip.Addr) bool {
 	a = a.Unmap()
+	if a == metadataV6 || a.Is4() && a.IsLinkLocalUnicast() {
+		return false
+	}
 	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }

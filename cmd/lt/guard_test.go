@@ -162,7 +162,7 @@ func TestNothingReachesAStranger(t *testing.T) {
 func TestPrivate(t *testing.T) {
 	for addr, want := range map[string]bool{
 		"127.0.0.1": true, "::1": true, "10.1.2.3": true, "172.16.0.1": true, "172.31.255.255": true, "192.168.1.1": true,
-		"169.254.1.1": true, "fe80::1": true, "fd00::1": true, "::ffff:10.0.0.1": true, "0.0.0.0": true, "::": true,
+		"169.254.1.1": false, "169.254.169.254": false, "::ffff:169.254.169.254": false, "fd00:ec2::254": false, "fe80::1": true, "fd00::1": true, "::ffff:10.0.0.1": true, "0.0.0.0": true, "::": true,
 		"8.8.8.8": false, "172.32.0.1": false, "192.0.2.1": false, "100.64.0.1": false, "::ffff:8.8.8.8": false, "2001:db8::1": false,
 		"64:ff9b::10.0.0.1": false, "2002:a00:1::": false, "::10.0.0.1": false, "224.0.0.1": false, "255.255.255.255": false, "198.18.0.1": false,
 	} {

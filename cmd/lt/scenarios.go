@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/scenarios"
 	"github.com/seed-42693903/lt/templates"
 )
@@ -107,7 +108,7 @@ func newScenariosNewCmd(env *environ) *cobra.Command {
 			if err := errors.Join(err, f.Close()); err != nil {
 				return err
 			}
-			fmt.Fprintf(env.Stdout, "%s written; try it: lt run %s --reference\n", name, quote(name))
+			fmt.Fprintf(env.Stdout, "%s written; try it: lt run %s --reference\n", name, text.Quote(name))
 			return nil
 		},
 	}

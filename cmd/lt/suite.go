@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
 	"github.com/seed-42693903/lt/report"
 )
@@ -359,7 +360,7 @@ func (u *suite) finish() error {
 		}
 	}
 	if len(u.missing()) > 0 {
-		fmt.Fprintf(u.env.Stderr, "lt: suite: --continue %s, with the same flags, runs what is missing\n", quote(u.dir))
+		fmt.Fprintf(u.env.Stderr, "lt: suite: --continue %s, with the same flags, runs what is missing\n", text.Quote(u.dir))
 	}
 	fmt.Fprintf(u.env.Stderr, "exit %d: %s\n", code, meaning(code))
 	return &cliError{code: code, err: err}

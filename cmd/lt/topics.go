@@ -6,8 +6,41 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
+
+// newHelpCmd is `lt help`: cobra's own takes a name that it does not know for
+// success.
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND|TOPIC]",
+		Short: "Help about a command or topic",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			of, rest, err := root.Find(args)
+			if err == nil && (len(rest) == 0 || of != root && !of.HasSubCommands()) {
+				of.InitDefaultHelpFlag()
+				return of.Help()
+			}
+			if len(rest) == 0 {
+				of, rest = root, args
+			}
+			var names []string
+			for _, c := range of.Commands() {
+				if !c.Hidden {
+					names = append(names, c.Name())
+				}
+			}
+			path := strings.TrimPrefix(of.CommandPath(), "lt")
+			hint := "lt --help lists the commands and topics"
+			if near := text.Nearest(rest[0], names); near != "" {
+				hint = fmt.Sprintf("did you mean `lt help%s %s`?", path, near)
+			}
+			return hintf(usageErrorf("there is no help on %q", strings.TrimSpace(path+" "+rest[0])), "%s", hint)
+		},
+	}
+}
 
 // newExitCodesTopic is `lt help exit-codes`.
 func newExitCodesTopic() *cobra.Command {

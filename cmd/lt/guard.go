@@ -38,7 +38,7 @@ func newGuard(env *environ, o *runOptions) *guard {
 
 // A publicError is the guard's refusal.
 type publicError struct {
-	host string
+	host string // of the target; empty for a connection of the load, perhaps to another
 	addr netip.Addr
 }
 
@@ -47,13 +47,16 @@ func (e publicError) Error() string {
 	if e.addr.IsLinkLocalUnicast() || e.addr == metadataV6 {
 		kind = "link-local, a cloud's metadata"
 	}
+	if e.host == "" {
+		return fmt.Sprintf("%s is a %s address, and this run may ask for more than %d requests/s of it", e.addr, kind, publicRate)
+	}
 	return fmt.Sprintf("%s is a %s address (%s), and this run asks for more than %d requests/s of it", e.host, kind, e.addr, publicRate)
 }
 
 // allow is asked by the client before each connection.
 func (g *guard) allow(a netip.AddrPort) error {
 	if addr := a.Addr().Unmap(); !g.open.Load() && g.public(addr) {
-		return publicError{g.host, addr}
+		return publicError{addr: addr}
 	}
 	return nil
 }
@@ -66,6 +69,7 @@ func (r *runner) safety(ctx context.Context) error {
 	}
 	var public publicError
 	if err := r.client.Check(ctx); errors.As(err, &public) {
+		public.host = r.guard.host
 		return hintf(usageErrorf("%w", public), "if it is yours: --confirm-target %s, or allow_targets in the scenario", public.host)
 	}
 	return nil // a host that is not found: preflight says it better

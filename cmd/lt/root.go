@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/seed-42693903/lt/internal/client"
-	"github.com/seed-42693903/lt/internal/text"
 )
 
 // An environ is all that a command sees of the world around it.
@@ -64,22 +63,7 @@ Start here:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			var names []string
-			for _, c := range cmd.Commands() {
-				if c.IsAvailableCommand() {
-					names = append(names, c.Name())
-				}
-			}
-			hint := "lt --help lists the commands"
-			if near := text.Nearest(args[0], names); near != "" {
-				hint = fmt.Sprintf("did you mean `lt %s`?", near)
-			}
-			return hintf(usageErrorf("there is no command %q", args[0]), "%s", hint)
-		},
+		RunE:          unknownSub,
 	}
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)

@@ -18,8 +18,8 @@ func newScenariosCmd(env *environ) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenarios",
 		Short: "List, show and check scenarios",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:  cobra.ArbitraryArgs,
+		RunE:  unknownSub,
 	}
 	cmd.AddCommand(
 		&cobra.Command{

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -270,7 +271,7 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("unknown scenario `%s`%s; there is %s, or a YAML file", shorten(e.Name, 60), didYouMean(e.Name, e.Names), strings.Join(e.Names, ", "))
+	return fmt.Sprintf("unknown scenario `%s`%s there is %s, or a YAML file", shorten(e.Name, 60), cmp.Or(didYouMean(e.Name, e.Names), ";"), strings.Join(e.Names, ", "))
 }
 
 func unknown(name string) error {

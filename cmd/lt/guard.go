@@ -43,14 +43,14 @@ type publicError struct {
 }
 
 func (e publicError) Error() string {
-	kind := "public"
+	what := "a public address"
 	if e.addr.IsLinkLocalUnicast() || e.addr == metadataV6 {
-		kind = "link-local, a cloud's metadata"
+		what = "where clouds keep a machine's credentials"
 	}
 	if e.host == "" {
-		return fmt.Sprintf("%s is a %s address, and this run may ask for more than %d requests/s of it", e.addr, kind, publicRate)
+		return fmt.Sprintf("%s is %s, and this run may ask for more than %d requests/s of it", e.addr, what, publicRate)
 	}
-	return fmt.Sprintf("%s is a %s address (%s), and this run asks for more than %d requests/s of it", e.host, kind, e.addr, publicRate)
+	return fmt.Sprintf("%s is %s (%s), and this run asks for more than %d requests/s of it", e.host, what, e.addr, publicRate)
 }
 
 // allow is asked by the client before each connection.

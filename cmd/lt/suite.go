@@ -234,9 +234,18 @@ func (u *suite) compare(r *runner, name string) error {
 	case old.ScenarioDigest != now.ScenarioDigest:
 		return differ("the scenario", old.ScenarioDigest, now.ScenarioDigest)
 	case !maps.Equal(old.Labels, now.Labels):
-		return differ("the labels", fmt.Sprint(old.Labels), fmt.Sprint(now.Labels))
+		return differ("the labels", labelText(old.Labels), labelText(now.Labels))
 	}
 	return nil
+}
+
+// labelText is labels as --label takes them.
+func labelText(labels map[string]string) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		words = append(words, name+"="+labels[name])
+	}
+	return strings.Join(words, " ")
 }
 
 // pause cools down; false: a signal ended it.

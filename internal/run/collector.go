@@ -22,6 +22,7 @@ type Collector struct {
 
 	blockLength time.Duration
 	points      []Point
+	columns     columns
 	events      []metric.Event
 	failures    []failure
 	outages     []Outage
@@ -99,6 +100,7 @@ func NewCollector(p *Plan) *Collector {
 	c.health.steal, c.health.pressure, c.health.rss = -1, -1, -1
 	// A whole number of groups, so that blocks cut from the journal are the same.
 	r := max(p.Resolution, time.Second)
+	c.columns = newColumns(len(p.Endpoints), p.Resolution)
 	c.blockLength = (verdict.BlockLength(p.Profile.Duration()-p.Profile.Warmup) + r - 1) / r * r
 	return c
 }
@@ -145,6 +147,7 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		}
 		e.Requests, e.Failed = e.Requests-own, e.Failed-own
 		c.each[e.Index].add(&e, iv.Period)
+		c.columns.count(e.Index, iv.Offset, e.Requests, e.Failed)
 		all.Requests += e.Requests
 		all.Failed += e.Failed
 		all.Reconnects += e.Reconnects
@@ -226,6 +229,7 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		case e.Kind == KindOK:
 			ok.Merge(d)
 			fresh[e.Endpoint].Merge(d)
+			c.columns.time(e.Endpoint, g.index.Offset, d)
 		}
 		if !figures {
 			continue

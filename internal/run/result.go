@@ -53,6 +53,9 @@ type Result struct {
 	Timeline   []Point          `json:"timeline"`
 	Events     []Event          `json:"events,omitempty"`
 
+	Distribution *Distribution `json:"distribution,omitempty"`
+	Heatmap      *Heatmap      `json:"heatmap,omitempty"`
+
 	Environment Environment `json:"environment"`
 	NotShown    []string    `json:"not_shown"`
 	Notes       []string    `json:"notes,omitempty"`
@@ -141,6 +144,7 @@ type EndpointResult struct {
 	Response   *Latency         `json:"response_time_ms,omitempty"`
 	Service    *Latency         `json:"service_time_ms,omitempty"`
 	FailedTime *Latency         `json:"failed_response_time_ms,omitempty"`
+	Timeline   *Course          `json:"timeline,omitempty"`
 	Outcomes   map[string]int64 `json:"outcomes"`
 	Verdict    verdict.Verdict  `json:"verdict"` // of the thresholds that bear on it; none: nothing was asked, or not exercised
 }

@@ -16,11 +16,11 @@ import (
 // anew, from a fixed clock and a fixed seed.
 func fixtures() map[string]*run.Result {
 	return map[string]*run.Result{
-		"passing":      passing(),
-		"failing":      failing(),
-		"invalid":      invalid(),
-		"inconclusive": inconclusive(),
-		"partial":      partial(),
+		"passing":      dispersed(passing()),
+		"failing":      dispersed(failing()),
+		"invalid":      dispersed(invalid()),
+		"inconclusive": dispersed(inconclusive()),
+		"partial":      dispersed(partial()),
 		"empty":        empty(),
 		"hostile":      hostile(),
 	}
@@ -344,7 +344,7 @@ func empty() *run.Result {
 
 // hostile is a failing run whose every text is an attack on whoever shows it.
 func hostile() *run.Result {
-	r := failing()
+	r := dispersed(failing())
 	evil := []string{
 		`<script>alert(1)</script>`, `"><img src=x onerror=alert(2)>`, `' onmouseover='alert(3)`, `</style><script>alert(4)</script>`, `--></details><h1>x`,
 		"\x1b[2J\x1b]0;owned\x07\x1b[31mred", "\u202eevil\u202c\u2066x", "a|b`c``d\\|e", "[x](javascript:alert(5)) @everyone #1 www.evil.example http://evil.example",

@@ -122,6 +122,7 @@ type endpointRow struct {
 	Rank                int
 	Outcomes            string // of what failed
 	Cells               []cell
+	Spark               *spark
 }
 
 // A cell is a number, and what it is sorted by.
@@ -135,7 +136,7 @@ func (p *page) endpoints(r *run.Result) {
 		}
 		e := &r.Endpoints[i]
 		row := endpointRow{
-			Method: clean(e.Method, 24), Path: clean(e.Path, maxName), Rank: rank(e.Verdict),
+			Method: clean(e.Method, 24), Path: clean(e.Path, maxName), Rank: rank(e.Verdict), Spark: newSpark(e.Timeline),
 			Cells: cells(e.Requests, e.Failed, e.ErrorRate, e.Throughput, e.Response),
 		}
 		if row.Path == "" {
@@ -154,6 +155,7 @@ func (p *page) endpoints(r *run.Result) {
 			}
 			row.Outcomes = cut(outcomeList(failed), maxName)
 		}
+		p.Sparks = p.Sparks || row.Spark != nil
 		p.Endpoints = append(p.Endpoints, row)
 	}
 	p.EndpointsNote = "Requests of the measured window. Response times in ms, of successful requests."

@@ -53,6 +53,15 @@ func (p *page) timeline(r *run.Result) {
 	if c := delay(b); c != nil {
 		p.Charts = append(p.Charts, *c)
 	}
+	if c := heat(b, r); c != nil {
+		p.Charts = slices.Insert(p.Charts, 3, *c)
+	}
+	p.Plots = b.plots(p.Charts)
+	for _, c := range []*chart{curves(r), knee(b)} {
+		if c != nil {
+			p.Spread = append(p.Spread, *c)
+		}
+	}
 }
 
 // mark numbers the events that are no borders of a period.
@@ -69,7 +78,7 @@ func (p *page) mark(b *board, events []run.Event) {
 			text += ": " + clean(e.Note, maxName)
 		}
 		p.Marks = append(p.Marks, markText{flag, clock(e.T), text})
-		b.marks = append(b.marks, chartMark{hundredths(e.T / b.end), flag})
+		b.marks = append(b.marks, chartMark{hundredths(e.T / b.end), flag, e.T})
 	}
 }
 
@@ -86,14 +95,15 @@ func throughput(b *board) chart {
 	attempts := b.rates(func(p *run.Point) int64 { return p.Requests })
 	failed := b.rates(func(p *run.Point) int64 { return p.Failed })
 	dropped := b.rates(func(p *run.Point) int64 { return p.Dropped })
+	successes := b.rates(func(p *run.Point) int64 { return p.Requests - p.Failed })
 	ss := []series{
-		{name: "attempts", class: "attempts", filled: true, format: perSecond, values: attempts},
+		{name: "attempts", class: "users", format: perSecond, values: attempts},
+		{name: "successes", class: "attempts", filled: true, format: perSecond, values: successes},
 		{name: "failures", class: "failed", format: perSecond, values: failed},
 	}
 	if highest(dropped) > 0 {
 		ss = append(ss, series{name: "dropped iterations", class: "dropped", format: perSecond, values: dropped})
 	}
-	ss = append(ss, series{name: "successes", hidden: true, format: perSecond, values: b.rates(func(p *run.Point) int64 { return p.Requests - p.Failed })})
 	return b.chart("throughput", "Throughput", "requests/s", linear(highest(attempts, dropped)*1.02), ss)
 }
 
@@ -196,7 +206,14 @@ func (c *chart) limit(a axis, j *verdict.Judged) {
 		c.Note += "the limit of " + text + " lies above"
 		return
 	}
-	c.Limit = &chartTick{At: hundredths(a.place(j.Limit)), Label: text}
+	if j.Limit < a.low {
+		if c.Note != "" {
+			c.Note += "; "
+		}
+		c.Note += "the limit of " + text + " lies below"
+		return
+	}
+	c.Limit, c.limitAt = &chartTick{At: hundredths(a.place(j.Limit)), Label: text}, j.Limit
 }
 
 // trimZeros is v with as many decimals as it needs, at most three.

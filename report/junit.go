@@ -71,6 +71,9 @@ type junitReason struct {
 func JUnit(w io.Writer, r *run.Result, _ Options) error {
 	j := junitRun{r: r, scenario: clean(r.Scenario, maxName)}
 	all := junitSuites{Name: "lt " + j.scenario, Time: junitSeconds(r.DurationS), Suites: []junitSuite{j.thresholds(), j.endpoints()}}
+	if r.Comparison != nil {
+		all.Suites = append(all.Suites, j.comparison())
+	}
 	for i := range all.Suites {
 		s := &all.Suites[i]
 		for _, c := range s.Cases {

@@ -26,6 +26,9 @@ func Markdown(w io.Writer, r *run.Result, _ Options) error {
 	m := &markdown{bufio.NewWriter(w)}
 	m.head(r)
 	m.thresholds(r)
+	if r.Comparison != nil {
+		m.comparison(r.Comparison)
+	}
 	m.endpoints(r)
 	m.failures(r)
 	m.foot(r)

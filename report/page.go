@@ -31,6 +31,8 @@ type page struct {
 	Stats             []stat
 	NotShown          []string
 
+	Comparison *comparisonView // nil: nothing was compared
+
 	Thresholds, Folded []thresholdRow
 	FoldedTitle        string
 	Validity           validity
@@ -93,6 +95,9 @@ func newPage(r *run.Result) *page {
 		if m != "" {
 			p.Meta = append(p.Meta, m)
 		}
+	}
+	if p.Comparison = newComparisonView(r.Comparison); p.Comparison != nil {
+		p.Sections = slices.Insert(p.Sections, 1, section{"comparison", "Comparison"})
 	}
 	p.stats(r)
 	p.thresholds(r)

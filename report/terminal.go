@@ -24,6 +24,9 @@ func Terminal(w io.Writer, r *run.Result, o Options) error {
 	t := &terminal{w: bufio.NewWriter(w), o: o}
 	t.head(r)
 	t.thresholds(r)
+	if r.Comparison != nil {
+		t.comparison(r.Comparison)
+	}
 	t.endpoints(r)
 	t.measurement(r)
 	t.failures(r)

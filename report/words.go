@@ -44,6 +44,8 @@ func headline(r *run.Result) tone {
 	case r.Verdict == verdict.Invalid:
 	case !r.Complete:
 		t.Word, t.Class, t.Mark = "PARTIAL", "open", "■"
+	case r.Comparison.Regressed():
+		t.Word, t.Class, t.Mark = "REGRESSED", "fail", "✗"
 	}
 	return t
 }

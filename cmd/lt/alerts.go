@@ -44,6 +44,7 @@ interpolates between two buckets, and says so.`,
 	s := newSettings(cmd, env)
 	s.text("output", "o", "DIR", "directory to write to (default .)")
 	s.text("out", "", "DIR", "where runs are kept (default "+defaultOut+")")
+	s.text("baselines", "", "DIR", "where baselines are kept (default "+run.DefaultStore+")")
 	s.text("name", "", "NAME", "of the rule group (default lt-baseline-SCENARIO)")
 	s.text("duration-metric", "", "NAME", "histogram of response times in seconds (default http_request_duration_seconds)")
 	s.text("requests-metric", "", "NAME", "counter of answered requests (default http_requests_total)")
@@ -113,7 +114,8 @@ func writeAlerts(ctx context.Context, env *environ, s *settings, ref string) err
 	if err := errors.Join(s.mistakes...); err != nil {
 		return err
 	}
-	_, result, err := findRun(text("out", defaultOut), ref)
+	p := places{out: text("out", defaultOut), baselines: text("baselines", run.DefaultStore)}
+	_, result, err := p.load(ref)
 	if err != nil {
 		return err
 	}

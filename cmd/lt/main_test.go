@@ -133,6 +133,16 @@ func TestScripts(t *testing.T) {
 				}
 				ts.Check(os.Symlink(filepath.Base(found[0]), ts.MkAbs(args[1])))
 			},
+			// replace FILE OLD NEW: every OLD in the file, of which there must be one.
+			"replace": func(ts *testscript.TestScript, _ bool, args []string) {
+				path := ts.MkAbs(args[0])
+				b, err := os.ReadFile(path)
+				ts.Check(err)
+				if !strings.Contains(string(b), args[1]) {
+					ts.Fatalf("%s does not hold %q", args[0], args[1])
+				}
+				ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(b), args[1], args[2])), 0o666))
+			},
 			// valid DIR...: the run's files keep their schemas.
 			"valid": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, dir := range args {

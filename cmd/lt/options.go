@@ -59,7 +59,12 @@ type runOptions struct {
 	brief          bool // in a suite: the index says the rest
 	noColor        bool
 	command        string
-	lookup         func(string) (string, bool) // of the environment
+
+	places                 places
+	baseline, saveBaseline string
+	requireBaseline        bool
+	class                  string                      // of the runner; empty: as the machine says
+	lookup                 func(string) (string, bool) // of the environment
 }
 
 func addRunFlags(s *settings) {
@@ -95,6 +100,7 @@ func addRunFlags(s *settings) {
 	f.Bool("dry-run", false, "print the plan and stop; with -v the first requests of each persona too")
 	s.text("confirm-target", "", "HOST", "allow more than 50 requests/s to this public host")
 	s.text("out", "", "DIR", "where results go (default "+defaultOut+")")
+	addBaselineFlags(s)
 	for _, r := range report.Formats() {
 		if r.File != "" {
 			s.text(r.Name, "", "PATH", "write "+r.File+" there too (- for stdout): "+r.About)
@@ -148,6 +154,8 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 			}
 		}
 	}
+	o.parseBaseline(s)
+	o.class = s.env.Getenv("LT_ENV_CLASS")
 	o.parseHeaders(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)

@@ -48,7 +48,10 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 		}
 	}
 	host, _ := os.Hostname()
-	p.Environment = run.Environment{Host: host, CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH}
+	p.Environment = run.Environment{Host: host, CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor()}
+	if p.Environment.Class = o.class; p.Environment.Class == "" {
+		p.Environment.Class = fmt.Sprintf("%s/%d", p.Environment.OS, p.Environment.CPUs)
+	}
 	return p, checkScopes(p)
 }
 
@@ -186,4 +189,18 @@ func thousands(x float64) string {
 		x = math.Round(x/digits) * digits
 	}
 	return text.Thousands(fmt.Sprintf("%.0f", x))
+}
+
+// processor is the model of the machine's processor, where the system tells it.
+func processor() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }

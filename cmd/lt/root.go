@@ -84,6 +84,8 @@ Start here:
 	root.AddCommand(
 		newRunCmd(env),
 		newReportCmd(env),
+		newCompareCmd(env),
+		newBaselineCmd(env),
 		newAlertsCmd(env),
 		scenariosCmd,
 		newServeCmd(env),

@@ -28,7 +28,7 @@ func (c *Collector) Result() *Result {
 		Setup: p.Setup, Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
 		Totals: c.totals(), Thresholds: j.Thresholds,
 		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
-		NotShown: verdict.NotShown(ev, p.Thresholds, verdict.Facts{Users: int(p.Profile.Peak()), ThinkMean: p.Think.Mean}), Notes: j.Notes,
+		NotShown: verdict.NotShown(ev, p.Thresholds, c.facts()), Notes: j.Notes,
 	}
 	for i := range c.each {
 		r.Endpoints = append(r.Endpoints, c.endpoint(i, j.Thresholds))
@@ -62,6 +62,10 @@ func (c *Collector) Result() *Result {
 	}
 	r.sanitize()
 	return r
+}
+
+func (c *Collector) facts() verdict.Facts {
+	return verdict.Facts{Users: int(c.plan.Profile.Peak()), ThinkMean: c.plan.Think.Mean}
 }
 
 // sanitize makes absent lists empty ones, as result.json promises.

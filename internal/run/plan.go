@@ -83,6 +83,9 @@ type Environment struct {
 	CPUs int    `json:"cpus"`
 	Go   string `json:"go"`
 	OS   string `json:"os"` // linux/amd64
+
+	CPU   string `json:"cpu,omitempty"`   // the processor's model, where the system tells
+	Class string `json:"class,omitempty"` // of the runner: LT_ENV_CLASS, else os/arch/cpus; other classes are compared without a gate
 }
 
 // An Interval is one line of intervals.jsonl: one snapshot without its

@@ -52,6 +52,7 @@ type Result struct {
 	Generator  Generator        `json:"generator"`
 	Timeline   []Point          `json:"timeline"`
 	Events     []Event          `json:"events,omitempty"`
+	Comparison *Comparison      `json:"comparison,omitempty"` // absent: there was nothing to compare with
 
 	Environment Environment `json:"environment"`
 	NotShown    []string    `json:"not_shown"`

@@ -40,7 +40,7 @@ func TestVerifyAlertsRing(t *testing.T) {
 		t.Fatalf("the baseline: exit %d\n%s", code, &calm.stderr)
 	}
 	rules := lt(t, "alerts", filepath.Dir(calm.latest("result.json")), "--scrape", base+"/metrics", "--match", "job=gateway", "--for", "3s", "--window", "15s", "-o", dir)
-	if out, err := rules.CombinedOutput(); err != nil {
+	if out, err := rules.CombinedOutput(); err != nil || strings.Contains(string(out), "measures nothing") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 

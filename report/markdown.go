@@ -26,6 +26,7 @@ func Markdown(w io.Writer, r *run.Result, _ Options) error {
 	m := &markdown{bufio.NewWriter(w)}
 	m.head(r)
 	m.thresholds(r)
+	m.drift(r)
 	m.endpoints(r)
 	m.failures(r)
 	m.foot(r)

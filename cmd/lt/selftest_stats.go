@@ -59,4 +59,3 @@ func command(cmd *cobra.Command, o selftest.Options, short bool) string {
 	}
 	return s
 }
-

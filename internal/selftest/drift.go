@@ -68,32 +68,33 @@ func (h Hour) Evidence(seed uint64) verdict.Evidence {
 	return e
 }
 
-// Hours are the hours of the self-test. The noise of the services wanders by a
-// tenth with a memory of minutes, so that one minute is like the next.
+// Hours are the hours of the self-test. The level of a service wanders with a
+// memory of minutes, so that one minute is like the next: by a tenth where it is
+// stable, by half as much where something is to be found.
 func Hours() []Hour {
-	service := func(sigma float64, level func(at float64) float64) func(uint64) sim.Source {
+	service := func(wander, sigma float64, level func(at float64) float64) func(uint64) sim.Source {
 		return func(seed uint64) sim.Source {
-			return (&sim.Service{Rate: 50, Sigma: sigma, Level: level, Wander: .1, Memory: .9}).Start(seed)
+			return (&sim.Service{Rate: 50, Sigma: sigma, Level: level, Wander: wander, Memory: .9}).Start(seed)
 		}
 	}
 	queue := func(utilisation float64) func(uint64) sim.Source {
-		return func(seed uint64) sim.Source { return sim.NewQueue(seed, 100, utilisation, false) }
+		return func(seed uint64) sim.Source { return sim.NewQueue(seed, 50, utilisation, false) }
 	}
 	return []Hour{
 		{"stable: a queue at utilisation .3", verdict.DriftStable, queue(.3)},
 		{"stable: a queue at utilisation .6", verdict.DriftStable, queue(.6)},
 		{"stable: a queue at utilisation .8", verdict.DriftStable, queue(.8)},
-		{"stable: a service whose level wanders", verdict.DriftStable, service(.5, func(float64) float64 { return .01 })},
-		{"degrading: latency doubles each 20 min", verdict.DriftDegrading, service(.3, func(at float64) float64 {
+		{"stable: a service whose level wanders", verdict.DriftStable, service(.1, .5, func(float64) float64 { return .01 })},
+		{"degrading: latency doubles each 20 min", verdict.DriftDegrading, service(.05, .3, func(at float64) float64 {
 			return .002 + .005*math.Exp2(at/1200)
 		})},
-		{"episodes: the last minute of each ten at six times the latency", verdict.DriftUnstable, service(.2, func(at float64) float64 {
+		{"episodes: the last minute of each ten at six times the latency", verdict.DriftUnstable, service(.05, .2, func(at float64) float64 {
 			if math.Mod(at+20, 600) >= 540 {
 				return .002 + .036
 			}
 			return .002 + .006
 		})},
-		{"a level shift: twice as slow from minute 29 on", verdict.DriftUnstable, service(.3, func(at float64) float64 {
+		{"a level shift: twice as slow from minute 29 on", verdict.DriftUnstable, service(.05, .3, func(at float64) float64 {
 			if at >= 29*60 {
 				return .02
 			}

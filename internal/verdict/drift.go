@@ -51,9 +51,9 @@ type DriftMetric struct {
 	SlopePerHour *float64 `json:"slope_per_hour,omitempty"` // Theil-Sen
 	SlopeLow     *float64 `json:"slope_low,omitempty"`      // its interval: 90 % two-sided, so 95 % to each side
 	SlopeHigh    *float64 `json:"slope_high,omitempty"`
-	P            *float64 `json:"p,omitempty"`        // of the trend: Mann-Kendall, autocorrelation and the other metrics allowed for
-	Start        *float64 `json:"start,omitempty"`    // the trend's line in the first window
-	End          *float64 `json:"end,omitempty"`      // and in the last one
+	P            *float64 `json:"p,omitempty"`          // of the trend: Mann-Kendall, autocorrelation and the other metrics allowed for
+	Start        *float64 `json:"start,omitempty"`      // the trend's line in the first window
+	End          *float64 `json:"end,omitempty"`        // and in the last one
 	LimitAtS     *float64 `json:"limit_at_s,omitempty"` // when a trend that goes on would reach the run's limit
 
 	Changes []DriftChange `json:"changes,omitempty"`

@@ -11,7 +11,7 @@ import (
 const (
 	trendLevel   = 0.01 // of the trend's test, over all metrics (Holm)
 	leftOpen     = 0.5  // of the level: a change that the data would have to exclude for "stable"
-	episodeTimes = 3.0  // the level: what an episode of one window is at least
+	episodeTimes = 3.5  // the level: what an episode of one window is at least
 	longerTimes  = 2.0  // and one of several windows
 	episodeNoise = 5.0  // robust standard deviations
 	burstLevel   = 0.001

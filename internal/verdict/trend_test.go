@@ -19,12 +19,12 @@ func TestTrendVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	var vectors []struct {
-		Name                              string
-		X, T                              []float64
-		S, Variance, P, Inflation         float64
-		Slope, Start, Low, High, K        float64
-		At                                int
-		PettittP                          float64 `json:"pettitt_p"`
+		Name                       string
+		X, T                       []float64
+		S, Variance, P, Inflation  float64
+		Slope, Start, Low, High, K float64
+		At                         int
+		PettittP                   float64 `json:"pettitt_p"`
 	}
 	if err := json.Unmarshal(b, &vectors); err != nil {
 		t.Fatal(err)

@@ -158,6 +158,7 @@ func (ft *figureTest) trend() {
 		// looks like dependence.
 		inflation = min(inflation, careful(ft.rest(func(i int) float64 { return math.Log(max(straight.at(ft.t[i]), ft.level/100)) })))
 	}
+	inflation = min(inflation, careful(withoutParabola(ft.t, ft.y)))
 	s, _ := MannKendall(ft.x)
 	ft.p = TrendP(s, variance*inflation)
 	line, slope := TheilSen(ft.t, ft.x, variance*inflation, alpha)

@@ -117,6 +117,41 @@ func TheilSen(t, x []float64, variance, a float64) (Line, Interval) {
 	return Line{median(x) - slope*median(t), slope}, Interval{slopes[low], slopes[high]}
 }
 
+// withoutParabola is what is left of x without its parabola of least squares: a
+// trend is seldom a straight line, and what a line leaves of a curve looks like
+// dependence.
+func withoutParabola(t, x []float64) []float64 {
+	rest := append([]float64(nil), x...)
+	var basis [][]float64
+	for power := range 3 { // made orthogonal one by one
+		b := make([]float64, len(t))
+		for i := range t {
+			b[i] = math.Pow((t[i]-t[0])/(t[len(t)-1]-t[0]), float64(power))
+		}
+		for _, other := range basis {
+			subtract(b, other)
+		}
+		basis = append(basis, b)
+		subtract(rest, b)
+	}
+	return rest
+}
+
+// subtract takes from x what of it lies along b.
+func subtract(x, b []float64) {
+	product, square := 0.0, 0.0
+	for i := range x {
+		product += x[i] * b[i]
+		square += b[i] * b[i]
+	}
+	if square < 1e-12 {
+		return
+	}
+	for i := range x {
+		x[i] -= product / square * b[i]
+	}
+}
+
 func sign(v float64) float64 {
 	switch {
 	case v > 0:

@@ -30,9 +30,6 @@ func TestVerifyDrift(t *testing.T) {
 			t.Parallel()
 			cmd := lt(t, "run", "endurance", "--reference", "--faults", tt.faults, "-u", "60", "--spawn-rate", "60/s", "-d", "165s", "--out", "out", "--seed", "1")
 			out, err := cmd.CombinedOutput()
-			if cmd.ProcessState.ExitCode() == exitInvalid {
-				skipSuite(t, "the machine is too busy to measure anything")
-			}
 			r, loadErr := run.Load(filepath.Join(cmd.Dir, "out", "latest"))
 			if loadErr != nil {
 				t.Fatalf("%v\n%s", loadErr, out)
@@ -42,6 +39,9 @@ func TestVerifyDrift(t *testing.T) {
 			}
 			if !strings.Contains(string(out), "drift      "+string(tt.want)) {
 				t.Errorf("the summary does not say so:\n%s", out)
+			}
+			if r.Verdict == verdict.Invalid { // a machine too busy to measure: drift is shown all the same, and gates nothing
+				return
 			}
 			for _, j := range r.Thresholds {
 				if failed := j.Verdict == verdict.Fail; failed != (j.Metric == tt.fails) && j.Scope == "" {

@@ -30,7 +30,7 @@ func TestDriftStandsInEveryReport(t *testing.T) {
 		"terminal": {"drift      degrading: P95 rose steadily from 20 ms to 60 ms"},
 		"markdown": {"**Drift**: degrading: P95 rose steadily from 20 ms to 60 ms"},
 		"html": {
-			`id="drift"`, ">degrading<", "GET /bursts", "was 90\u00a0ms instead of 6\u00a0ms", "64 MiB", "gateway&lt;img src=x&gt;",
+			`id="drift"`, ">degrading<", "GET /bursts", "was 90\u00a0ms instead of 6\u00a0ms", "64.0 MiB", "gateway&lt;img src=x&gt;",
 			"59 of 60 windows kept", "1 figure of single endpoints",
 		},
 	} {

@@ -29,6 +29,7 @@ func Markdown(w io.Writer, r *run.Result, _ Options) error {
 	if r.Comparison != nil {
 		m.comparison(r.Comparison)
 	}
+	m.drift(r)
 	m.endpoints(r)
 	m.failures(r)
 	m.foot(r)

@@ -35,6 +35,7 @@ type page struct {
 
 	Thresholds, Folded []thresholdRow
 	FoldedTitle        string
+	Drift              *driftView // nil: not judged
 	Validity           validity
 	Notes              []string
 
@@ -101,6 +102,9 @@ func newPage(r *run.Result) *page {
 	}
 	p.stats(r)
 	p.thresholds(r)
+	if p.Drift = newDriftView(r); p.Drift != nil {
+		p.Sections = slices.Insert(p.Sections, 2, section{"drift", "Drift"})
+	}
 	p.validity(r)
 	p.timeline(r)
 	p.endpoints(r)

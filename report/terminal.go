@@ -237,6 +237,7 @@ func (t *terminal) measurement(r *run.Result) {
 	if len(load) > 0 {
 		t.text("load       ", strings.Join(load, " · "))
 	}
+	t.drift(r)
 	t.text("generator  ", generatorLine(&r.Generator))
 	for _, s := range r.Generator.Validity {
 		t.text("           ", clean(s, maxMessage))

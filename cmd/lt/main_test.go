@@ -61,7 +61,7 @@ func lt(t *testing.T, args ...string) *exec.Cmd {
 
 // TestScripts runs testdata/*.txtar: every command, exit code and message.
 // In a script, $OK answers 200, $BROKEN 500, $LOCKED 401, $SLOW after 60 ms,
-// $KEYED 200 to the key in $KEY, $DEAD not at all; `exits N lt ...` is lt with exit
+// $KEYED 200 to the key in $KEY, $DEAD not at all; $PPID is a process; `exits N lt ...` is lt with exit
 // code N.
 func TestScripts(t *testing.T) {
 	answer := func(f http.HandlerFunc) string {
@@ -103,7 +103,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, "OK="+ok, "BROKEN="+broken, "LOCKED="+locked, "SLOW="+slow, "LATER="+later,
-				"KEYED="+keyed, "KEY="+key, "DEAD="+dead.URL, "NO_COLOR=1")
+				"KEYED="+keyed, "KEY="+key, "DEAD="+dead.URL, "PPID="+strconv.Itoa(os.Getpid()), "NO_COLOR=1")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/load"
+	"github.com/seed-42693903/lt/internal/probe"
 	"github.com/seed-42693903/lt/internal/verdict"
 	"github.com/seed-42693903/lt/report"
 	"github.com/seed-42693903/lt/scenarios"
@@ -65,6 +66,8 @@ type runOptions struct {
 	requireBaseline        bool
 	class                  string                      // of the runner; empty: as the machine says
 	lookup                 func(string) (string, bool) // of the environment
+	scrape                 []*url.URL                  // pages of metrics
+	watched                []probe.Source              // processes
 }
 
 func addRunFlags(s *settings) {
@@ -94,6 +97,7 @@ func addRunFlags(s *settings) {
 	f.Bool("no-thresholds", false, "drop all thresholds but those of --threshold")
 	s.text("on-inconclusive", "", "fail|warn", "whether NOT PROVEN fails (exit 5, the default) or only warns (exit 0)")
 	s.list("label", "", "NAME=VALUE", "label of the run, such as commit=4f2a91c (repeatable)")
+	addWatchFlags(s)
 	s.text("wait", "", "DURATION", "wait so long for the target to answer")
 	f.Bool("no-preflight", false, "send no request before the load")
 	f.Bool("no-trace", false, "send no traceparent header")
@@ -159,6 +163,7 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	o.parseHeaders(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)
+	o.parseWatched(s)
 	if o.scenario != nil {
 		o.parseTarget(s)
 		o.parseLoad(s)

@@ -89,6 +89,7 @@ Start here:
 		newAlertsCmd(env),
 		scenariosCmd,
 		newServeCmd(env),
+		newSelftestCmd(env),
 		newVersionCmd(env),
 		newManCmd(env),
 		newExitCodesTopic(),

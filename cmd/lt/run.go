@@ -172,6 +172,11 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	recorders := metric.NewRecorders(r.plan.Profile.Model, rows, runtime.GOMAXPROCS(0))
 	r.plan.StartedAt = time.Now().UTC()
 	r.plan.RunID = run.NewRunID(r.plan.StartedAt, rand.Uint64())
+	watcher, err := r.watch(r.signals.ctx)
+	if err != nil {
+		return err
+	}
+	defer r.unwatch(watcher)
 	dir, err := create()
 	if err != nil {
 		return hintf(fmt.Errorf("make the run's directory: %w", err), "--out DIR says where results go")
@@ -182,6 +187,9 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	journal, err := run.NewJournal(dir)
 	if err != nil {
 		return err
+	}
+	if watcher != nil {
+		journal.Prober = watcher
 	}
 	engine := load.New(load.Config{
 		RunID: r.plan.RunID, Profile: r.plan.Profile, Script: r.script, Recorders: recorders,

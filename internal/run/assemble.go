@@ -26,7 +26,7 @@ func (c *Collector) Result() *Result {
 		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
 		Verdict: j.Verdict, Reasons: j.Reasons,
 		Setup: p.Setup, Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
-		Totals: c.totals(), Thresholds: j.Thresholds,
+		Totals: c.totals(), Thresholds: j.Thresholds, Drift: j.Drift,
 		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
 		NotShown: verdict.NotShown(ev, p.Thresholds, c.facts()), Notes: j.Notes,
 	}
@@ -115,6 +115,7 @@ func (c *Collector) Evidence() verdict.Evidence {
 			StallMax: c.health.stallMax, StallTotal: c.health.stallTotal, Stalls: c.health.stalls,
 			Steal: c.health.steal, Pressure: c.health.pressure, ClockJump: c.health.clockJump,
 		},
+		Steady: c.steady(), Probes: c.probes.all(),
 	}
 	for i := range c.each {
 		ev.Endpoints = append(ev.Endpoints, c.each[i].judged())

@@ -24,6 +24,7 @@ type Collector struct {
 	points      []Point
 	events      []metric.Event
 	failures    []failure
+	probes      probes
 	outages     []Outage
 	dead        *Outage // the outage that the last interval was part of
 
@@ -90,7 +91,7 @@ type healthSum struct {
 
 // NewCollector gathers a run of plan p.
 func NewCollector(p *Plan) *Collector {
-	c := &Collector{plan: p, each: make([]series, len(p.Endpoints))}
+	c := &Collector{plan: p, each: make([]series, len(p.Endpoints)), probes: probes{}}
 	for i, e := range p.Endpoints {
 		c.each[i].Name = e.Name()
 		c.each[i].Outcomes = map[metric.Class]int64{}
@@ -112,6 +113,7 @@ func (c *Collector) Add(iv *Interval, g *group) {
 	c.end = iv.Offset + iv.Length
 	c.final = iv.Final
 	c.events = append(c.events, iv.Events...)
+	c.probes.add(iv)
 	c.dropped += iv.Dropped // wherever: what is dropped is counted
 	c.unsent += iv.Unsent
 	if figures {

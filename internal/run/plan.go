@@ -107,6 +107,7 @@ type Interval struct {
 	Health     metric.Health      `json:"health"`
 	Exemplars  []metric.Exemplar  `json:"exemplars,omitempty"`
 	Events     []metric.Event     `json:"events,omitempty"`
+	Probes     map[string]float64 `json:"probes,omitempty"` // of the target's processes, read in the interval: "memory of gateway"; bytes or counts
 
 	// Histograms is set on the interval that ends a line's length of the histogram
 	// log: what the log's lines hold exactly. They are written before this line is.

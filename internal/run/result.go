@@ -49,6 +49,7 @@ type Result struct {
 	Thresholds []verdict.Judged `json:"thresholds"`
 	Failures   []Failure        `json:"failures"`
 	Outages    []Outage         `json:"outages,omitempty"`
+	Drift      *verdict.Drift   `json:"drift,omitempty"`
 	Generator  Generator        `json:"generator"`
 	Timeline   []Point          `json:"timeline"`
 	Events     []Event          `json:"events,omitempty"`

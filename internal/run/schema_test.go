@@ -73,8 +73,11 @@ type schemaMaker struct {
 var enums = map[reflect.Type][]any{
 	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None},
 	reflect.TypeFor[verdict.Change]():  {verdict.Regressed, verdict.Improved, verdict.Same, verdict.Undecided},
-	reflect.TypeFor[metric.Model]():    {metric.Closed, metric.Open},
-	reflect.TypeFor[metric.Period]():   {metric.Warmup, metric.Measured, metric.Drain},
+	reflect.TypeFor[verdict.DriftVerdict](): {
+		verdict.DriftStable, verdict.DriftDegrading, verdict.DriftImproving, verdict.DriftUnstable, verdict.DriftUndecided,
+	},
+	reflect.TypeFor[metric.Model]():  {metric.Closed, metric.Open},
+	reflect.TypeFor[metric.Period](): {metric.Warmup, metric.Measured, metric.Drain},
 }
 
 func (g *schemaMaker) schema(t reflect.Type) map[string]any {

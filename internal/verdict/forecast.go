@@ -36,7 +36,7 @@ func Forecast(t Threshold, x Expected) (s Shortfall, ok bool) {
 	}
 	s.Threshold = t
 	switch {
-	case t.Quantile > 0 || row.unit == UnitRatio && t.Metric != "pace":
+	case t.Quantile > 0 || row.unit == UnitRatio && !row.whole:
 		limit, clean := row.badLimit(t), "failure"
 		switch {
 		case row.total(t), !row.badUpper(t):

@@ -11,7 +11,8 @@ import (
 // endpoints must not be shown to break. Both allow for chance with 5 % at either
 // side, and those on each endpoint for the number of endpoints too.
 func Judge(thresholds []Threshold, e Evidence) Judgement {
-	j := Judgement{}
+	e.drift = JudgeDrift(thresholds, &e)
+	j := Judgement{Drift: e.drift}
 	faults, notes := validity(thresholds, &e)
 	j.Validity, j.Notes, j.Valid = faults, notes, len(faults) == 0
 	for _, t := range thresholds {
@@ -76,7 +77,9 @@ func judge(t Threshold, e *Evidence) []Judged {
 		q := question{t, row, &e.Total, e}
 		f := row.find(&q)
 		j := t.judged("", f)
-		j.Verdict, j.Reason = onRun(f)
+		if j.Verdict, j.Reason = onRun(f); row.shown && f.missing != "" {
+			j.Verdict, j.Reason = None, f.missing
+		}
 		j.ByTarget = j.Verdict == Fail && f.byTarget
 		return []Judged{j}
 	}

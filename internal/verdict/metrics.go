@@ -28,6 +28,7 @@ type measure struct {
 	whole   bool // of the whole run only: cannot be asked of an endpoint
 	gated   bool // a latency or a throughput: withheld of an invalid run
 	equals  bool // == makes sense: a counted figure
+	shown   bool // it need only not be shown to break: a run that cannot tell is not judged by it
 	good    bool // a share of the good requests, judged by that of the bad ones
 	find    func(*question) finding
 }
@@ -85,6 +86,14 @@ var measures = []measure{
 		name: "pace", unit: UnitRatio, whole: true, gated: true, find: findPace,
 		about: "iterations started over those that the load asks for", example: "pace >= 0.9",
 	},
+	{
+		name: "compliance", unit: UnitRatio, whole: true, gated: true, shown: true, find: findCompliance,
+		about: "windows (a sixtieth of the run) that kept its limits; 3 bad ones in a row always break it", example: "compliance >= 95%",
+	},
+	{
+		name: "degradations", unit: UnitCount, whole: true, gated: true, equals: true, shown: true, find: findDegradations,
+		about: "figures shown to be worse at the run's end than at its start: see drift", example: "degradations == 0",
+	},
 }
 
 // lookup finds the row of a metric's canonical name or alias, its canonical
@@ -128,7 +137,7 @@ func (m measure) badUpper(t Threshold) bool { return t.upper() != m.good || t.Op
 // total reports whether t allows no bad request at all, as availability == 100%
 // does: a statement on this run's requests, which needs no statistics.
 func (m measure) total(t Threshold) bool {
-	return m.unit == UnitRatio && t.Metric != "pace" && m.badUpper(t) && m.badLimit(t) == 0
+	return m.unit == UnitRatio && !m.whole && m.badUpper(t) && m.badLimit(t) == 0
 }
 
 // tidy rounds off what binary fractions add to a decimal share: 1 - 0.95.

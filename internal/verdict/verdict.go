@@ -50,6 +50,10 @@ type Evidence struct {
 	Iterations int64
 	Nominal    float64 // iterations that the profile asks for in Window; 0: not known
 	Generator  Generator
+
+	Steady bool     // the load was meant to stay the same all through Window
+	Probes []Probed // of the target's processes
+	drift  *Drift   // JudgeDrift's, once Judge has asked for it
 }
 
 // A Series is the evidence on the whole run or on one endpoint.
@@ -125,4 +129,5 @@ type Judgement struct {
 	Valid      bool
 	Validity   []string // why not valid, and what to do about it
 	Notes      []string // stamps that change no verdict: shared machine, generator-bound
+	Drift      *Drift
 }

@@ -71,7 +71,7 @@ type schemaMaker struct {
 
 // enums are the texts of the types that have a fixed set of them.
 var enums = map[reflect.Type][]any{
-	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None},
+	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None, verdict.Warn},
 	reflect.TypeFor[metric.Model]():    {metric.Closed, metric.Open},
 	reflect.TypeFor[metric.Period]():   {metric.Warmup, metric.Measured, metric.Drain},
 }

@@ -76,7 +76,7 @@ func (b *Block) slow(n int64) {
 // evidence is a closed run of a minute whose endpoints are the lots.
 func evidence(thresholds []Threshold, blocks int, lots ...lot) Evidence {
 	e := Evidence{
-		Model: metric.Closed, Think: true, Window: time.Minute, Complete: true,
+		Model: metric.Closed, Think: true, Window: time.Minute, Duration: 70 * time.Second, Complete: true,
 		Total: Series{Outcomes: map[metric.Class]int64{}},
 	}
 	for _, l := range lots {
@@ -139,7 +139,7 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			name: "near the limit", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 90}}, want: Inconclusive,
-			reason: "about 3,200 more requests (1m40s longer) would decide, if the share stays",
+			reason: "about 3,200 more requests would decide, if the share stays: about 1m40s more: -d 2m50s",
 		},
 		{
 			name: "fast errors do not flatter", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, failed: 160, class: status404}}, want: Fail,
@@ -176,7 +176,7 @@ func TestJudge(t *testing.T) {
 					e.Total.Blocks[i].Requests += int64(i%2*130 - 65)
 				}
 			},
-			reason: "throughput 33.3/s (26.3-40.4), wanted >= 30/s; not proven: a run about 3m30s longer would decide, if the figure stays",
+			reason: "throughput 33.3/s (26.3-40.4), wanted >= 30/s; not proven: a longer run would decide, if the figure stays: about 3m30s more: -d 4m40s",
 		},
 		{
 			name: "throughput of an endpoint", thresholds: []string{"throughput{GET /a} >= 30/s"}, lots: []lot{{name: "GET /a", requests: 2000, failed: 100, class: timeout}, {name: "GET /b", requests: 2000}}, want: Pass,

@@ -70,7 +70,7 @@ func TestErrorRates(t *testing.T) {
 			passes, fails := 0, 0
 			for run := range runs {
 				q := newMM1(uint64(run), .6, tt.independent)
-				e := q.sample(tt.window).estimate()
+				e := q.sample(tt.window).estimate(alpha)
 				switch in := e.interval(); {
 				case in.High <= .05:
 					passes++

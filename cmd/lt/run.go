@@ -179,8 +179,9 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	}()
 
 	progress := newProgress(r.env, r.o, r.plan)
+	judge := &judge{plan: r.plan, journal: journal, engine: engine, say: r.say}
 	runErr := engine.Run(r.signals.ctx,
-		load.Observer{Name: "journal", Observe: redacting(r.o.redactor, journal.Observe), Blocking: true},
+		load.Observer{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
 		load.Observer{Name: "progress", Observe: progress.observe},
 	)
 	progress.close()
@@ -190,6 +191,13 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	result := journal.Result()
 	r.teardown(r.signals.ctx, result)
 	return r.finish(dir, result, runErr)
+}
+
+// say tells what became of the run while it goes on.
+func (r *runner) say(format string, a ...any) {
+	if !r.o.quiet {
+		fmt.Fprintf(r.env.Stderr, "lt: %s\n", printable(fmt.Sprintf(format, a...)))
+	}
 }
 
 // finish writes the reports and says how the run ended. runErr is the journal's.

@@ -264,11 +264,11 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		c.stretches.spoilt += g.index.Length
 	}
 	if c.stretches.spans {
-		c.total.span(c, iv.Period, g, &all)
+		c.total.span(c, iv.Period, g, &all, spoilt)
 	}
 	for i := range c.each {
 		if c.stretches.spansOf[i] {
-			c.each[i].span(c, iv.Period, g, &fresh[i])
+			c.each[i].span(c, iv.Period, g, &fresh[i], spoilt)
 		}
 	}
 	if figures {

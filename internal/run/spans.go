@@ -77,9 +77,10 @@ type part struct {
 
 // span closes the span in hand with a group. What drains belongs to the span
 // before it: it started there.
-func (s *series) span(c *Collector, period metric.Period, g *group, of *part) {
+func (s *series) span(c *Collector, period metric.Period, g *group, of *part, spoilt bool) {
 	now := s.now
 	s.now = verdict.Span{}
+	now.Spoilt = spoilt
 	now.Start, now.Length, now.Warmup, now.Over = g.index.Offset, g.index.Length, period == metric.Warmup, c.stretches.over(&of.response, &of.service)
 	if n := len(s.Spans); n > 0 && period == metric.Drain {
 		last := &s.Spans[n-1]

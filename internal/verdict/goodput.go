@@ -42,6 +42,19 @@ func findGoodput(q *question) finding {
 				clusters[i].K += part.Blocks[i].Response.CountAbove(limit)
 			}
 		}
+		for i := range clusters {
+			if sp := part.Blocks[i].Spoilt; sp != nil && q.e.way != asSeen {
+				by := -sp.over(q.e.limit(Limit{false, limit}))
+				if limit == 0 {
+					by = -sp.Failed
+				}
+				if q.e.way == allBad {
+					by += sp.Requests
+				}
+				s.k += by
+				clusters[i].K += by
+			}
+		}
 		for i, c := range clusters {
 			if i < len(s.blocks) {
 				s.blocks[i].K += c.K
@@ -49,6 +62,7 @@ func findGoodput(q *question) finding {
 			}
 		}
 	}
+	s.k = min(max(s.k, 0), s.n)
 	f := q.judge(s)
 	if s.n == 0 {
 		return f

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -101,15 +102,9 @@ func (q *question) spoilt(s sample, bad func(sp *Spoilt, limit int) int64) sampl
 }
 
 // limit is the index of the threshold's limit in Evidence.Limits; -1: not there.
-func (q *question) limit() int {
-	want := Limit{q.serviceApart(), q.t.duration()}
-	for i, l := range q.e.Limits {
-		if l == want {
-			return i
-		}
-	}
-	return -1
-}
+func (q *question) limit() int { return q.e.limit(Limit{q.serviceApart(), q.t.duration()}) }
+
+func (e *Evidence) limit(l Limit) int { return slices.Index(e.Limits, l) }
 
 // LatencyLimits are the limits on percentiles, each once, in the order of the
 // thresholds: what a run of this model has to count above.
@@ -153,7 +148,7 @@ func NeedsService(thresholds []Threshold, model metric.Model) bool {
 // stands judges the threshold with the spoilt stretches all bad and all good, and
 // reports whether the verdict is the same both ways.
 func stands(t Threshold, seen []Judged, e *Evidence) bool {
-	if m, _, _, _ := lookup(t.Metric); !m.windows || t.For > 0 || t.Within > 0 {
+	if m, _, _, _ := lookup(t.Metric); !m.windows && t.Metric != "goodput" {
 		return false // a mean or an extreme of unknown times is unknown
 	}
 	for _, w := range []way{allBad, allGood} {

@@ -122,7 +122,7 @@ func (e *Evidence) little() (off float64, bad bool) {
 func startDelayBudget(thresholds []Threshold, baselineP95 time.Duration) time.Duration {
 	tightest := time.Duration(0)
 	for _, t := range thresholds {
-		if t.Unit == UnitMS && t.upper() && (tightest == 0 || t.duration() < tightest) {
+		if t.Unit == UnitMS && t.upper() && !t.Warn && (tightest == 0 || t.duration() < tightest) {
 			tightest = t.duration()
 		}
 	}

@@ -126,6 +126,7 @@ type Span struct {
 	Start    time.Duration // since the run's start
 	Length   time.Duration
 	Warmup   bool
+	Spoilt   bool // the generator was not fit to measure
 	Requests int64
 	Failed   int64
 	Checks   int64   // of Failed, by a check

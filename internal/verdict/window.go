@@ -9,6 +9,10 @@ import (
 // many.
 func (q *question) badIn(s *Span) (k, n int64) {
 	switch {
+	case s.Spoilt && q.e.way == allGood:
+		return 0, s.Requests
+	case s.Spoilt && q.e.way == allBad:
+		return s.Requests, s.Requests
 	case q.t.Quantile > 0:
 		if at := q.limit(); at >= 0 && at < len(s.Over) {
 			return s.Failed + s.Over[at], s.Requests
@@ -33,7 +37,12 @@ func (q *question) tally(spans []Span) tally {
 		k, n := q.badIn(&spans[i])
 		if q.row.unit == UnitPerSecond {
 			k, n = spans[i].Requests, spans[i].Requests
-			if q.t.Metric == "throughput" {
+			switch {
+			case spans[i].Spoilt && q.e.way == allBad:
+				k = 0
+			case spans[i].Spoilt && q.e.way == allGood:
+				continue // it tells nothing
+			case q.t.Metric == "throughput":
 				k -= spans[i].Failed
 			}
 		}
@@ -45,9 +54,9 @@ func (q *question) tally(spans []Span) tally {
 // value is the tally's figure: a rate, or the share of bad requests.
 func (q *question) windowValue(t tally) (v float64, ok bool) {
 	if q.row.unit == UnitPerSecond {
-		return float64(t.k) / t.measured.Seconds(), t.measured > 0
+		return float64(t.k) / max(t.measured.Seconds(), 1e-9), t.measured > 0
 	}
-	return share(t.k, t.n), t.n > 0
+	return float64(t.k) / float64(max(t.n, 1)), t.n > 0
 }
 
 // breaks reports whether the tally's figure breaks the limit.
@@ -307,7 +316,7 @@ func thicken(of []Cluster) []Cluster {
 func (s *Series) addSpans(o *Series) {
 	for i, sp := range o.Spans {
 		if i == len(s.Spans) {
-			s.Spans = append(s.Spans, Span{Start: sp.Start, Length: sp.Length, Warmup: sp.Warmup})
+			s.Spans = append(s.Spans, Span{Start: sp.Start, Length: sp.Length, Warmup: sp.Warmup, Spoilt: sp.Spoilt})
 		}
 		t := &s.Spans[i]
 		t.Requests += sp.Requests

@@ -96,9 +96,7 @@ func (q *question) rate(n int64, name string, of func(*Block) int64) finding {
 			}
 			if sp := b.Spoilt; sp != nil && q.e.way != asSeen {
 				counts[i] -= float64(of(&Block{Requests: sp.Requests, Failed: sp.Failed}))
-				if q.e.way == allGood {
-					lengths[i] = max(lengths[i]-sp.Length.Seconds(), 0)
-				}
+				lengths[i] = max(lengths[i]-sp.Length.Seconds(), 0)
 			}
 			sum += counts[i]
 		}

@@ -44,15 +44,15 @@ func findGoodput(q *question) finding {
 		}
 		for i := range clusters {
 			if sp := part.Blocks[i].Spoilt; sp != nil && q.e.way != asSeen {
-				by := -sp.over(q.e.limit(Limit{false, limit}))
+				bad := sp.over(q.e.limit(Limit{false, limit}))
 				if limit == 0 {
-					by = -sp.Failed
+					bad = sp.Failed
 				}
-				if q.e.way == allBad {
-					by += sp.Requests
+				clusters[i].K -= bad
+				clusters[i].N -= sp.Requests
+				if s.k -= bad; q.e.way == allBad {
+					s.k += sp.Requests
 				}
-				s.k += by
-				clusters[i].K += by
 			}
 		}
 		for i, c := range clusters {

@@ -80,6 +80,8 @@ func (s *Series) spoilt() Spoilt {
 
 // spoilt is the sample with the requests of spoilt stretches taken as the way of
 // judging says; bad counts those of a stretch that were bad by what was seen.
+// What is taken as bad is no sample of the target: the design effect is that of
+// the rest.
 func (q *question) spoilt(s sample, bad func(sp *Spoilt, limit int) int64) sample {
 	if q.e.way == asSeen {
 		return s
@@ -90,12 +92,11 @@ func (q *question) spoilt(s sample, bad func(sp *Spoilt, limit int) int64) sampl
 		if sp == nil {
 			continue
 		}
-		by := -bad(sp, at)
-		if q.e.way == allBad {
-			by += sp.Requests
+		s.blocks[i].K -= bad(sp, at)
+		s.blocks[i].N -= sp.Requests
+		if s.k -= bad(sp, at); q.e.way == allBad {
+			s.k += sp.Requests
 		}
-		s.k += by
-		s.blocks[i].K += by
 	}
 	s.k = min(max(s.k, 0), s.n)
 	return s

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
 	"github.com/seed-42693903/lt/internal/verdict"
@@ -69,7 +68,6 @@ func (o *runOptions) noteK6(s *settings) {
 type judge struct {
 	plan    *run.Plan
 	journal *run.Journal
-	say     func(format string, a ...any)
 	engine  interface {
 		Stop(reason string, grace time.Duration)
 		Note(kind, text string)
@@ -91,9 +89,8 @@ func (j *judge) observing(observe func(*metric.Snapshot) error) func(*metric.Sna
 func (j *judge) look(now time.Duration) {
 	if t, how, broken := j.journal.Broken(); broken {
 		j.stopped = true
-		j.engine.Note("broken", t.Expression+": "+how)
-		j.engine.Stop(run.StoppedByThreshold, load.DefaultGracefulStop)
-		j.say("stopped after %s: %s: %s", short(now.Round(time.Second)), t.Expression, how)
+		j.engine.Note(run.EventBroken, t.Expression+": "+how)
+		j.engine.Stop(run.StoppedByThreshold, interruptGrace)
 		return
 	}
 	if j.plan.FirstLook == 0 || j.looked || now < j.plan.FirstLook {
@@ -106,6 +103,5 @@ func (j *judge) look(now time.Duration) {
 		j.engine.Stop("end", j.plan.Profile.GracefulStop)
 		return
 	}
-	j.engine.Note(run.EventExtended, "not proven after "+short(j.plan.FirstLook)+": "+v.Reasons[0])
-	j.say("not proven after %s: going on to %s", short(j.plan.FirstLook), short(j.plan.Profile.Duration()))
+	j.engine.Note(run.EventExtended, fmt.Sprintf("not proven after %s, going on to %s: %s", short(j.plan.FirstLook), short(j.plan.Profile.Duration()), v.Reasons[0]))
 }

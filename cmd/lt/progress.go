@@ -71,6 +71,7 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	if p.off {
 		return nil
 	}
+	p.tell(s.Events)
 	t := s.Totals()
 	p.failed += t.Failed
 	p.dropped += s.Dropped
@@ -105,6 +106,22 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	}
 	_, err := fmt.Fprintf(p.w, "%6s of %s%s  %s\n", short(min(p.elapsed.Round(time.Second), p.total)), p.upTo, short(p.total), b.String())
 	return err
+}
+
+// tell says what judging did to the run while it goes on.
+func (p *progress) tell(events []metric.Event) {
+	w := p.w
+	if p.bars != nil {
+		w = p.bars // above the bar
+	}
+	for _, e := range events {
+		switch e.Kind {
+		case run.EventBroken:
+			fmt.Fprintf(w, "lt: stopping after %s: %s\n", short(e.At.Round(time.Second)), printable(e.Note))
+		case run.EventExtended:
+			fmt.Fprintf(w, "lt: %s\n", printable(e.Note))
+		}
+	}
 }
 
 // close takes the bar away, from a terminal that takes anything.

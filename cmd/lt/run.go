@@ -179,7 +179,7 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	}()
 
 	progress := newProgress(r.env, r.o, r.plan)
-	judge := &judge{plan: r.plan, journal: journal, engine: engine, say: r.say}
+	judge := &judge{plan: r.plan, journal: journal, engine: engine}
 	runErr := engine.Run(r.signals.ctx,
 		load.Observer{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
 		load.Observer{Name: "progress", Observe: progress.observe},
@@ -191,13 +191,6 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	result := journal.Result()
 	r.teardown(r.signals.ctx, result)
 	return r.finish(dir, result, runErr)
-}
-
-// say tells what became of the run while it goes on.
-func (r *runner) say(format string, a ...any) {
-	if !r.o.quiet {
-		fmt.Fprintf(r.env.Stderr, "lt: %s\n", printable(fmt.Sprintf(format, a...)))
-	}
 }
 
 // finish writes the reports and says how the run ended. runErr is the journal's.

@@ -87,8 +87,11 @@ func (r *Result) sanitize() {
 // StoppedByThreshold is why a run was stopped that broke a threshold with abort.
 const StoppedByThreshold = "threshold"
 
-// EventExtended is the kind of the event that a run which was not decided went on.
-const EventExtended = "extended"
+// The kinds of events of judging while the run goes on, whose notes say why.
+const (
+	EventBroken   = "broken"   // a threshold with abort was shown to be broken
+	EventExtended = "extended" // the run was not decided at its first look, and went on
+)
 
 // planned is how long the load was to last: until the first look, unless the run
 // went on after it.

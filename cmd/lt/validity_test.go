@@ -82,7 +82,7 @@ func delayP99(r *run.Result) float64 {
 func TestVerifyStarvedGeneratorIsInvalid(t *testing.T) {
 	n := repetitions(t, 2)
 	url, _ := fine(t)
-	args := []string{"run", url, "-u", "20", "-d", "10s", "--rate", "200/s", "--threshold", "p95 < 500ms"}
+	args := []string{"run", url, "-d", "10s", "--rate", "200/s", "--threshold", "p95 < 500ms"}
 	for i := range n {
 		s := start(t, args...)
 		s.running(3)
@@ -130,7 +130,7 @@ func TestVerifyStarvedTargetIsNotInvalid(t *testing.T) {
 		if err := target.Start(); err != nil {
 			t.Fatal(err)
 		}
-		s := start(t, "run", "http://"+addr+"/health/live", "--wait", "60s", "-u", "10", "-d", "8s", "--rate", "100/s", "--threshold", "p95 < 100ms")
+		s := start(t, "run", "http://"+addr+"/health/live", "--wait", "60s", "-d", "8s", "--rate", "100/s", "--threshold", "p95 < 100ms")
 		s.running(1)
 		for s.alive() {
 			target.Process.Signal(syscall.SIGSTOP)

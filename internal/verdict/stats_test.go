@@ -361,7 +361,7 @@ func TestRatioInterval(t *testing.T) {
 		t.Error("4 are not")
 	}
 	random := rand.New(rand.NewPCG(5, 6))
-	for i := range 12 {
+	for i := range 24 {
 		n := 5 + random.IntN(15)
 		y, x := make([]float64, n), make([]float64, n)
 		sumY, sumX := new(big.Rat), new(big.Rat)

@@ -26,7 +26,7 @@ func Judge(thresholds []Threshold, e Evidence) Judgement {
 		located = located && f.located
 	}
 	located = located && e.Spoilt > 0
-	j.Valid = len(faults) == 0 || located && hasGated(thresholds)
+	stood, lost := false, false // verdicts that an invalid measurement could take away
 	for _, t := range thresholds {
 		of := judge(t, &e)
 		for i := range of {
@@ -35,11 +35,12 @@ func Judge(thresholds []Threshold, e Evidence) Judgement {
 				of[i].Verdict, of[i].Reason = Inconclusive, of[i].Reason+"; but no request was measured"
 			}
 		}
-		if len(faults) > 0 && slices.ContainsFunc(of, withheld) && !(located && stands(t, of, &e)) {
+		if len(faults) > 0 && slices.ContainsFunc(of, withheld) {
+			keep := located && stands(t, of, &e)
+			stood, lost = stood || keep && !t.Warn, lost || !keep && !t.Warn
 			for i := range of {
-				if withheld(of[i]) {
+				if !keep && withheld(of[i]) {
 					of[i].Verdict, of[i].Reason = Invalid, "withheld, for the generator was the bottleneck: "+of[i].Reason
-					j.Valid = j.Valid && t.Warn
 				}
 			}
 		}
@@ -50,6 +51,7 @@ func Judge(thresholds []Threshold, e Evidence) Judgement {
 		}
 		j.Thresholds = append(j.Thresholds, of...)
 	}
+	j.Valid = len(faults) == 0 || stood && !lost
 	if len(faults) > 0 && j.Valid {
 		j.Notes = append([]string{spoiltNote(&e, j.Validity)}, j.Notes...)
 		j.Validity = nil
@@ -64,15 +66,6 @@ func Judge(thresholds []Threshold, e Evidence) Judgement {
 func withheld(t Judged) bool {
 	m, _, _, _ := lookup(t.Metric)
 	return m.gated && !t.ByTarget && t.Verdict != None
-}
-
-// hasGated reports whether there is a threshold whose verdict an invalid
-// measurement could take away, and which could show that it does not.
-func hasGated(thresholds []Threshold) bool {
-	return slices.ContainsFunc(thresholds, func(t Threshold) bool {
-		m, _, _, _ := lookup(t.Metric)
-		return m.gated && !t.Warn
-	})
 }
 
 // combine is the run's verdict: what the first of these rules says.

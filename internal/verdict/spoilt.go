@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -168,5 +169,5 @@ func stands(t Threshold, seen []Judged, e *Evidence) bool {
 // not fit to measure all the time.
 func spoiltNote(e *Evidence, faults []string) string {
 	return fmt.Sprintf("the generator was not fit to measure in %s of %s: with these taken as all bad and as all good, the verdict is the same; %s",
-		length(e.Spoilt), length(e.Window), faults[0])
+		length(e.Spoilt), length(e.Window), strings.Join(faults, "; "))
 }

@@ -28,8 +28,13 @@ func TestBothWays(t *testing.T) {
 		each       []Verdict
 		note       string // part of the first note; empty: none
 	}{
-		{"passes both ways", []string{"p95 < 500ms"}, lot{requests: 6000}, func(e *Evidence) { stalled(e); spoil(e, 3, 2*time.Second, 200, 0, 0) }, Pass, nil,
-			"the generator was not fit to measure in 2s of 1m: with these taken as all bad and as all good, the verdict is the same; lt stood still for 1.5s (allowed 1s)"},
+		{
+			"passes both ways",
+			[]string{"p95 < 500ms"},
+			lot{requests: 6000},
+			func(e *Evidence) { stalled(e); spoil(e, 3, 2*time.Second, 200, 0, 0) }, Pass, nil,
+			"the generator was not fit to measure in 2s of 1m: with these taken as all bad and as all good, the verdict is the same; lt stood still for 1.5s (allowed 1s)",
+		},
 		{"fails both ways", []string{"p95 < 500ms"}, lot{requests: 6000, over: 900}, func(e *Evidence) { stalled(e); spoil(e, 3, 2*time.Second, 200, 0, 100) }, Fail, nil, "not fit to measure in 2s"},
 		{"would fail if all were bad", []string{"p95 < 500ms"}, lot{requests: 6000}, func(e *Evidence) { stalled(e); spoil(e, 3, 5*time.Second, 500, 0, 0) }, Invalid, nil, ""},
 		{"a p99 has less room", []string{"p99 < 500ms"}, lot{requests: 6000}, func(e *Evidence) { stalled(e); spoil(e, 3, 2*time.Second, 200, 0, 0) }, Invalid, nil, ""},

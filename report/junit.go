@@ -231,6 +231,9 @@ func (j junitRun) threshold(class, name string, t *verdict.Judged, seconds float
 	case verdict.Invalid:
 		why.Message = "INVALID: " + why.Message
 		c.Error = why
+	case verdict.Warn:
+		why.Message = "WARN: " + why.Message
+		c.Skipped = why
 	default:
 		if why.Message == "" {
 			why.Message = "not judged"

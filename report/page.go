@@ -277,8 +277,11 @@ func (p *page) facts(r *run.Result) {
 // toneName is a verdict's colour and word in a table.
 func toneName(v verdict.Verdict) (class, word string) {
 	t := toneOf(v)
-	if v == verdict.None {
+	switch v {
+	case verdict.None:
 		return t.Class, "not judged"
+	case verdict.Warn:
+		return t.Class, "warning"
 	}
 	return t.Class, map[string]string{"pass": "pass", "fail": "fail", "open": "not proven", "invalid": "withheld"}[t.Class]
 }

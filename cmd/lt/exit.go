@@ -70,7 +70,7 @@ func exitOf(r *run.Result, signal int, onInconclusive string) int {
 		return signal
 	case r.Verdict == verdict.Invalid:
 		return exitInvalid
-	case failed || r.Verdict == verdict.Fail:
+	case failed || r.Verdict == verdict.Fail || r.Interrupted == run.StoppedByThreshold:
 		return exitThreshold
 	case r.Comparison.Regressed():
 		return exitRegression

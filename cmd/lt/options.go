@@ -56,6 +56,7 @@ type runOptions struct {
 	copies         map[string]string // format -> path
 	seed           uint64
 	onInconclusive string
+	firstLook      time.Duration // of a run that may go on once; 0: it may not
 	quiet, verbose bool
 	brief          bool // in a suite: the index says the rest
 	noColor        bool
@@ -96,6 +97,7 @@ func addRunFlags(s *settings) {
 	s.list("threshold", "", "'p95 < 500ms'", "replaces one of the same metric and scope, else adds (repeatable)")
 	f.Bool("no-thresholds", false, "drop all thresholds but those of --threshold")
 	s.text("on-inconclusive", "", "fail|warn", "whether NOT PROVEN fails (exit 5, the default) or only warns (exit 0)")
+	s.text("extend", "", "FACTORx", "go on once, to FACTOR times the duration (2x), if the run is not decided by then")
 	s.list("label", "", "NAME=VALUE", "label of the run, such as commit=4f2a91c (repeatable)")
 	addWatchFlags(s)
 	s.text("wait", "", "DURATION", "wait so long for the target to answer")
@@ -167,6 +169,7 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	if o.scenario != nil {
 		o.parseTarget(s)
 		o.parseLoad(s)
+		o.parseExtend(s)
 		o.parseThresholds(s)
 		for k, v := range o.scenario.Labels {
 			if _, ok := o.labels[k]; !ok {
@@ -376,6 +379,7 @@ func (o *runOptions) parseThresholds(s *settings) {
 		o.thresholds = nil
 	}
 	given := parse(s.flag("threshold").values, "flag", "")
+	o.noteK6(s)
 	for i, t := range given {
 		if len(verdict.Merge(given[:i], []verdict.Threshold{t})) == i {
 			s.mistakes = append(s.mistakes, hintf(usageErrorf("--threshold %q: there is another one on the same metric", t.Expression), "a run has one limit for a metric and scope"))

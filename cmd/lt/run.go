@@ -207,8 +207,9 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	}()
 
 	progress := newProgress(r.env, r.o, r.plan)
+	judge := &judge{plan: r.plan, journal: journal, engine: engine}
 	runErr := engine.Run(r.signals.ctx,
-		load.Observer{Name: "journal", Observe: redacting(r.o.redactor, journal.Observe), Blocking: true},
+		load.Observer{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
 		load.Observer{Name: "progress", Observe: progress.observe},
 	)
 	progress.close()

@@ -102,6 +102,9 @@ func (j *Journal) ends(s *metric.Snapshot) bool {
 		}
 	}
 	planned := j.plan.Profile.Duration()
+	if look := j.plan.FirstLook; look > 0 && j.from < look && end >= look {
+		return true // the run is judged here
+	}
 	if j.period == metric.Warmup {
 		return end >= j.plan.Profile.Warmup
 	}

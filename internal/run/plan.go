@@ -50,6 +50,9 @@ type Plan struct {
 	Think          Think               `json:"think"`
 	Endpoints      []metric.Endpoint   `json:"endpoints"`
 	Thresholds     []verdict.Threshold `json:"thresholds"`
+	FirstLook      time.Duration       `json:"first_look_ns,omitempty"` // the run ends here if it is decided by then, else goes on to the profile's end
+	Personas       []string            `json:"personas,omitempty"`      // those that are measured by themselves
+	Hops           []string            `json:"hops,omitempty"`          // those that tell how long they took
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
 	Insecure       bool                `json:"insecure,omitempty"` // TLS certificates were not verified

@@ -71,7 +71,7 @@ type schemaMaker struct {
 
 // enums are the texts of the types that have a fixed set of them.
 var enums = map[reflect.Type][]any{
-	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None},
+	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None, verdict.Warn},
 	reflect.TypeFor[verdict.Change]():  {verdict.Regressed, verdict.Improved, verdict.Same, verdict.Undecided},
 	reflect.TypeFor[verdict.DriftVerdict](): {
 		verdict.DriftStable, verdict.DriftDegrading, verdict.DriftImproving, verdict.DriftUnstable, verdict.DriftUndecided,

@@ -202,7 +202,7 @@ func (m *comparedMetric) value(s *Series, window time.Duration) (v float64, ok b
 		return 0, false
 	}
 	rank := max(math.Ceil(m.q*float64(s.Requests)-1e-6), 1)
-	if at := s.atRank(rank); at != nil {
+	if at := atRank(&s.Response, rank); at != nil {
 		return *at, true
 	}
 	return beyondMeasure, true
@@ -388,7 +388,7 @@ func (p *pool) figures(m *comparedMetric) []float64 {
 // effective are the counts of the error rate over the design effect of the blocks.
 func (p *pool) effective() (k, n float64) {
 	k, n = p.series.failures()
-	effect, _ := carefulEffect(p.series.failed())
+	effect, _ := carefulEffect(p.series.failed(), alpha)
 	return k / effect, n / effect
 }
 

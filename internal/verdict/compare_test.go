@@ -208,8 +208,7 @@ func simulated(seed uint64, n int, window time.Duration, slow, sd float64) []Evi
 	random := rand.New(rand.NewPCG(seed, 99))
 	out := make([]Evidence, n)
 	for i := range out {
-		q := newMM1(random.Uint64(), .6, false)
-		out[i] = q.evidence(window, nil)
+		out[i] = NewQueue(random.Uint64(), .6).Evidence(window)
 		factor := slow * math.Exp(sd*random.NormFloat64())
 		scaled := func(d *metric.Dist) (s metric.Dist) {
 			d.ForEach(func(v time.Duration, n int64) {

@@ -30,12 +30,13 @@ type measure struct {
 	equals  bool // == makes sense: a counted figure
 	shown   bool // it need only not be shown to break: a run that cannot tell is not judged by it
 	good    bool // a share of the good requests, judged by that of the bad ones
+	windows bool // can be asked of stretches of the run, second by second
 	find    func(*question) finding
 }
 
 // percentile is the row of every pNN. Its names are p50 to p99.99.
 var percentile = measure{
-	name: "p95", aliases: []string{"p50", "p90", "p99", "p99.9"}, unit: UnitMS, gated: true, find: findPercentile,
+	name: "p95", aliases: []string{"p50", "p90", "p99", "p99.9"}, unit: UnitMS, gated: true, windows: true, find: findPercentile,
 	about: "response time that this share of all attempted requests must keep", example: "p95 < 500ms",
 }
 
@@ -43,23 +44,27 @@ var percentile = measure{
 var measures = []measure{
 	percentile,
 	{
-		name: "error_rate", aliases: []string{"errors", "http_req_failed"}, unit: UnitRatio, find: findErrorRate,
+		name: "error_rate", aliases: []string{"errors", "http_req_failed"}, unit: UnitRatio, windows: true, find: findErrorRate,
 		about: "failed requests of all attempted, warm-up included", example: "error_rate < 1%",
 	},
 	{
-		name: "availability", unit: UnitRatio, good: true, find: findAvailability,
+		name: "availability", unit: UnitRatio, windows: true, good: true, find: findAvailability,
 		about: "1 - error_rate", example: "availability >= 99.9%",
 	},
 	{
-		name: "checks", unit: UnitRatio, good: true, find: findChecks,
+		name: "checks", unit: UnitRatio, windows: true, good: true, find: findChecks,
 		about: "answers whose checks held, of those with the expected status", example: "checks > 99%",
 	},
 	{
-		name: "throughput", unit: UnitPerSecond, gated: true, find: findThroughput,
+		name: "goodput", unit: UnitRatio, gated: true, good: true, find: findGoodput,
+		about: "attempted requests that succeeded within every latency limit of the run", example: "goodput >= 95%",
+	},
+	{
+		name: "throughput", unit: UnitPerSecond, gated: true, windows: true, find: findThroughput,
 		about: "successful requests per second", example: "throughput >= 100/s",
 	},
 	{
-		name: "attempts", aliases: []string{"http_reqs"}, unit: UnitPerSecond, gated: true, find: findAttempts,
+		name: "attempts", aliases: []string{"http_reqs"}, unit: UnitPerSecond, gated: true, windows: true, find: findAttempts,
 		about: "attempted requests per second", example: "attempts >= 100/s",
 	},
 	{
@@ -96,9 +101,23 @@ var measures = []measure{
 	},
 }
 
+// servicePrefix before a percentile, mean, max or min asks for service times.
+const servicePrefix = "service_"
+
+// service reports whether t is about service times rather than response times.
+func (t Threshold) service() bool { return strings.HasPrefix(t.Metric, servicePrefix) }
+
 // lookup finds the row of a metric's canonical name or alias, its canonical
 // name, and for a percentile the quantile. ok is false for an unknown name.
 func lookup(name string) (m measure, canonical string, quantile float64, ok bool) {
+	if of, isService := strings.CutPrefix(name, servicePrefix); isService {
+		m, canonical, quantile, ok = lookup(of)
+		if !ok || m.unit != UnitMS || strings.HasPrefix(canonical, servicePrefix) {
+			return measure{}, "", 0, false
+		}
+		m.example = servicePrefix + m.example
+		return m, servicePrefix + canonical, quantile, true
+	}
 	if name == "med" || name == "median" {
 		name = "p50"
 	}

@@ -339,6 +339,44 @@ func TestBrowserIsAccessible(t *testing.T) {
 	}
 }
 
+// TestBrowserHolds300HostileStrings shows 300 strings that somebody else chose in
+// every place of a report where such a string can stand.
+func TestBrowserHolds300HostileStrings(t *testing.T) {
+	evil := hostileStrings()
+	if len(evil) < 300 {
+		t.Fatalf("%d strings", len(evil))
+	}
+	b := newBrowser(t)
+	const each = 100
+	for from := 0; from < len(evil); from += each {
+		part := evil[from:min(from+each, len(evil))]
+		r := hostileWith(part)
+		var page strings.Builder
+		if err := HTML(&page, r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		ctx := b.show(t, fmt.Sprintf("hostile %d", from), page.String())
+		if n := eval[float64](t, ctx, "document.querySelectorAll('.sortable tbody tr').length"); n != float64(len(r.Endpoints)) {
+			t.Errorf("%v of %d endpoints", n, len(r.Endpoints))
+		}
+		if n := eval[float64](t, ctx, "document.querySelectorAll('main > section h2').length"); n != 8 {
+			t.Errorf("%v headings of sections, want 8", n)
+		}
+		if n := eval[float64](t, ctx, "document.querySelectorAll('img, iframe, object, embed, form, base, [onerror], [onload], [onclick], [onmouseover], [onfocus], link:not([rel=icon]), a:not([href^=\"#\"])').length"); n != 0 {
+			t.Errorf("%v elements that lt does not write", n)
+		}
+		if n := eval[float64](t, ctx, "document.scripts.length"); n != 3 {
+			t.Errorf("%v scripts, want 3", n)
+		}
+		for _, width := range []int64{360, 1280, 1920} {
+			view(t, ctx, width, "light")
+			if over := eval[float64](t, ctx, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
+				t.Errorf("at %d px the page scrolls sideways by %v px", width, over)
+			}
+		}
+	}
+}
+
 // TestBrowserOpensFast: an hour with 30 endpoints is under a megabyte, and open
 // within a second on an idle machine; the test allows for a busy one.
 func TestBrowserOpensFast(t *testing.T) {
@@ -382,12 +420,22 @@ func TestBrowserPrints(t *testing.T) {
 	b := newBrowser(t)
 	ctx := b.open(t, "failing")
 	view(t, ctx, 1280, "dark") // paper is white all the same
-	pdf, err := chromedp.Run(ctx, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
+	pdf, err := chromedp.Run(ctx, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground(), func(p *devtools.PrintToPDFParams) { p.GenerateDocumentOutline = at(true) }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if pages := bytes.Count(pdf, []byte("/Type /Page\n")); !bytes.HasPrefix(pdf, []byte("%PDF")) || pages < 3 {
 		t.Errorf("a PDF of %d bytes and %d pages", len(pdf), pages)
+	}
+	for _, title := range []string{"FAIL", "What this run cannot show", "Thresholds", "Validity of the measurement", "What happened", "Distribution", "Endpoints", "Failures", "The run"} {
+		if !bytes.Contains(pdf, []byte(title)) {
+			t.Errorf("the PDF's outline has no %q", title)
+		}
+	}
+	if b.dir != "" {
+		if err := os.WriteFile(filepath.Join(b.dir, "failing.pdf"), pdf, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if shut := eval[float64](t, ctx, "document.querySelectorAll('details.failure:not([open])').length"); shut != 0 {
 		t.Errorf("%v failures are shut on paper", shut)

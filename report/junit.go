@@ -71,6 +71,9 @@ type junitReason struct {
 func JUnit(w io.Writer, r *run.Result, _ Options) error {
 	j := junitRun{r: r, scenario: clean(r.Scenario, maxName)}
 	all := junitSuites{Name: "lt " + j.scenario, Time: junitSeconds(r.DurationS), Suites: []junitSuite{j.thresholds(), j.endpoints()}}
+	if r.Comparison != nil {
+		all.Suites = append(all.Suites, j.comparison())
+	}
 	for i := range all.Suites {
 		s := &all.Suites[i]
 		for _, c := range s.Cases {
@@ -228,6 +231,9 @@ func (j junitRun) threshold(class, name string, t *verdict.Judged, seconds float
 	case verdict.Invalid:
 		why.Message = "INVALID: " + why.Message
 		c.Error = why
+	case verdict.Warn:
+		why.Message = "WARN: " + why.Message
+		c.Skipped = why
 	default:
 		if why.Message == "" {
 			why.Message = "not judged"

@@ -26,6 +26,10 @@ func Markdown(w io.Writer, r *run.Result, _ Options) error {
 	m := &markdown{bufio.NewWriter(w)}
 	m.head(r)
 	m.thresholds(r)
+	if r.Comparison != nil {
+		m.comparison(r.Comparison)
+	}
+	m.drift(r)
 	m.endpoints(r)
 	m.failures(r)
 	m.foot(r)

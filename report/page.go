@@ -32,8 +32,11 @@ type page struct {
 	Stats             []stat
 	NotShown          []string
 
+	Comparison *comparisonView // nil: nothing was compared
+
 	Thresholds, Folded []thresholdRow
 	FoldedTitle        string
+	Drift              *driftView // nil: not judged
 	Validity           validity
 	Notes              []string
 
@@ -99,8 +102,14 @@ func newPage(r *run.Result) *page {
 			p.Meta = append(p.Meta, m)
 		}
 	}
+	if p.Comparison = newComparisonView(r.Comparison); p.Comparison != nil {
+		p.Sections = slices.Insert(p.Sections, 1, section{"comparison", "Comparison"})
+	}
 	p.stats(r)
 	p.thresholds(r)
+	if p.Drift = newDriftView(r); p.Drift != nil {
+		p.Sections = slices.Insert(p.Sections, 2, section{"drift", "Drift"})
+	}
 	p.validity(r)
 	p.timeline(r)
 	p.endpoints(r)
@@ -276,8 +285,11 @@ func (p *page) facts(r *run.Result) {
 // toneName is a verdict's colour and word in a table.
 func toneName(v verdict.Verdict) (class, word string) {
 	t := toneOf(v)
-	if v == verdict.None {
+	switch v {
+	case verdict.None:
 		return t.Class, "not judged"
+	case verdict.Warn:
+		return t.Class, "warning"
 	}
 	return t.Class, map[string]string{"pass": "pass", "fail": "fail", "open": "not proven", "invalid": "withheld"}[t.Class]
 }

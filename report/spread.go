@@ -138,7 +138,10 @@ func curves(r *run.Result) *chart {
 	lines := []struct {
 		name, class string
 		of          []run.Quantile
-	}{{"baseline", "base", d.Base}, {"failures", "failed", d.Failed}, {"successes", "p95", d.Success}}
+	}{{"baseline's successes", "base", nil}, {"failures", "failed", d.Failed}, {"successes", "p95", d.Success}}
+	if r.Comparison != nil {
+		lines[0].of = r.Comparison.Curve
+	}
 	low, high := math.Inf(1), 0.0
 	for _, l := range lines {
 		for _, q := range l.of {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ type Suite struct {
 	LT       string
 	Cooldown time.Duration // between two scenarios
 	Runs     []SuiteRun    // in the order of the suite
+	Noun     string        // what one of Runs is; empty: a scenario
 	ExitCode int
 	Meaning  string // of ExitCode
 }
@@ -50,7 +52,7 @@ func (s *Suite) headline() tone {
 			t, rank = tone{"INCOMPLETE", "open", "■"}, 3
 		case r.Result.Verdict == verdict.Fail:
 			rank = 5
-		case t.Word == "INTERRUPTED" || t.Word == "PARTIAL":
+		case t.Word == "INTERRUPTED" || t.Word == "PARTIAL" || t.Word == "REGRESSED":
 			rank = 4
 		case r.Result.Verdict == verdict.Invalid:
 			rank = 2
@@ -66,17 +68,19 @@ func (s *Suite) headline() tone {
 	return worst
 }
 
+func (s *Suite) noun() string { return cmp.Or(s.Noun, "scenario") }
+
 // lead says in one sentence how many scenarios came to what.
 func (s *Suite) lead() string {
-	words := []string{"PASS", "FAIL", "NOT PROVEN", "INVALID", "INTERRUPTED", "PARTIAL", "NO VERDICT", "NOT RUN"}
-	said := []string{"passed", "failed", "not proven", "invalid", "interrupted", "partial", "not judged", "not run"}
+	words := []string{"PASS", "FAIL", "REGRESSED", "NOT PROVEN", "INVALID", "INTERRUPTED", "PARTIAL", "NO VERDICT", "NOT RUN"}
+	said := []string{"passed", "failed", "regressed", "not proven", "invalid", "interrupted", "partial", "not judged", "not run"}
 	names := map[string][]string{}
 	for i := range s.Runs {
 		w := s.Runs[i].tone().Word
 		names[w] = append(names[w], clean(s.Runs[i].Name, maxName))
 	}
 	if n := len(names["PASS"]); n > 0 && n == len(s.Runs) {
-		return "All " + plural(int64(n), "scenario") + " passed."
+		return "All " + plural(int64(n), s.noun()) + " passed."
 	}
 	var parts []string
 	for i, w := range words {
@@ -88,7 +92,7 @@ func (s *Suite) lead() string {
 			parts = append(parts, part)
 		}
 	}
-	return "Of " + plural(int64(len(s.Runs)), "scenario") + ": " + strings.Join(parts, ", ") + "."
+	return "Of " + plural(int64(len(s.Runs)), s.noun()) + ": " + strings.Join(parts, ", ") + "."
 }
 
 // why is the reason that a reader wants first.
@@ -119,7 +123,7 @@ func SuiteTerminal(w io.Writer, s *Suite, o Options) error {
 		t.line(first, t.paint("bold", l))
 	}
 	t.line()
-	g := grid{width: o.Width, end: true, head: []string{"Scenario", "verdict", "requests", "err %", "req/s", "P50 ms", "P95 ms", "P99 ms"}}
+	g := grid{width: o.Width, end: true, head: []string{strings.ToUpper(s.noun()[:1]) + s.noun()[1:], "verdict", "requests", "err %", "req/s", "P50 ms", "P95 ms", "P99 ms"}}
 	for i := range s.Runs {
 		r := &s.Runs[i]
 		tn := r.tone()

@@ -24,6 +24,9 @@ func Terminal(w io.Writer, r *run.Result, o Options) error {
 	t := &terminal{w: bufio.NewWriter(w), o: o}
 	t.head(r)
 	t.thresholds(r)
+	if r.Comparison != nil {
+		t.comparison(r.Comparison)
+	}
 	t.endpoints(r)
 	t.measurement(r)
 	t.failures(r)
@@ -234,6 +237,7 @@ func (t *terminal) measurement(r *run.Result) {
 	if len(load) > 0 {
 		t.text("load       ", strings.Join(load, " · "))
 	}
+	t.drift(r)
 	t.text("generator  ", generatorLine(&r.Generator))
 	for _, s := range r.Generator.Validity {
 		t.text("           ", clean(s, maxMessage))

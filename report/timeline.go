@@ -130,16 +130,43 @@ func response(b *board, r *run.Result) chart {
 		}
 		a = linear(top)
 	}
-	c := b.chart("response", "Response time", "ms", a, []series{
+	ss := []series{
 		{name: "P99", class: "p99", format: decimal, values: p99},
 		{name: "P95", class: "p95", format: decimal, values: p95},
 		{name: "P50", class: "p50", format: decimal, values: p50},
 		{name: "max", hidden: true, format: decimal, values: longest},
-	})
+	}
+	if t := trend(b, r.Drift); t != nil {
+		ss = append(ss, series{name: "P95's trend", class: "trend", dashed: true, format: decimal, values: t})
+	}
+	c := b.chart("response", "Response time", "ms", a, ss)
 	c.Size = "tall"
 	c.Note = note
 	c.limit(a, asked)
 	return c
+}
+
+// trend is the line that drift was judged by, of the run's P95; nil where none
+// was drawn.
+func trend(b *board, d *verdict.Drift) []float64 {
+	if d == nil || len(d.Starts) < 2 {
+		return nil
+	}
+	from, to := d.Starts[0]+d.WindowS/2, d.Starts[len(d.Starts)-1]+d.WindowS/2
+	for i := range d.Metrics {
+		m := &d.Metrics[i]
+		if m.Metric != "p95" || m.Scope != "" || m.Start == nil || m.End == nil || to <= from {
+			continue
+		}
+		return b.values(func(p *run.Point) float64 {
+			at := (p.T + p.Length/2 - from) / (to - from)
+			if at < 0 || at > 1 {
+				return math.NaN()
+			}
+			return max(0, *m.Start+at*(*m.End-*m.Start))
+		})
+	}
+	return nil
 }
 
 func errorShare(b *board, r *run.Result) chart {

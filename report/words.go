@@ -22,6 +22,7 @@ var tones = map[verdict.Verdict]tone{
 	verdict.Fail:         {"FAIL", "fail", "✗"},
 	verdict.Inconclusive: {"NOT PROVEN", "open", "?"},
 	verdict.Invalid:      {"INVALID", "invalid", "!"},
+	verdict.Warn:         {"WARN", "open", "!"},
 	verdict.None:         {"NO VERDICT", "none", "○"},
 }
 
@@ -44,6 +45,8 @@ func headline(r *run.Result) tone {
 	case r.Verdict == verdict.Invalid:
 	case !r.Complete:
 		t.Word, t.Class, t.Mark = "PARTIAL", "open", "■"
+	case r.Comparison.Regressed():
+		t.Word, t.Class, t.Mark = "REGRESSED", "fail", "✗"
 	}
 	return t
 }
@@ -111,7 +114,7 @@ func shape(r *run.Result) string {
 
 // rank puts what needs a reader's eye first.
 func rank(v verdict.Verdict) int {
-	return max(0, slices.Index([]verdict.Verdict{verdict.Fail, verdict.Invalid, verdict.Inconclusive, verdict.None, verdict.Pass}, v))
+	return max(0, slices.Index([]verdict.Verdict{verdict.Fail, verdict.Invalid, verdict.Inconclusive, verdict.Warn, verdict.None, verdict.Pass}, v))
 }
 
 // sorted are the thresholds, broken ones first, those on the whole run before

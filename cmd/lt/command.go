@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seed-42693903/lt/internal/client"
@@ -13,7 +14,7 @@ func (o *runOptions) repeat(s *settings, what string) string {
 	for _, f := range s.all() {
 		for _, v := range f.values {
 			switch {
-			case f.name == "cooldown" || f.name == "continue": // of the suite, not of this run
+			case slices.Contains([]string{"cooldown", "continue", "ab", "pairs", "repeat", "save-baseline"}, f.name): // of the whole, not of this run
 			case f.name == "api-key" && !strings.HasPrefix(v, "env:") && !strings.HasPrefix(v, "@"):
 				words = append(words, "--api-key", "env:LT_API_KEY")
 			case f.name == "header" && client.SecretHeader(strings.SplitN(v, ":", 2)[0]):

@@ -27,6 +27,10 @@ func addCompletions(root *cobra.Command) {
 	for path, arg := range map[string]cobra.CompletionFunc{
 		"run":            completeOnce(append(builtinNames(scenarios.KindScenario), suiteName+"\tlight, normal, peak and endurance, with one index"), filesToo),
 		"report":         completeRun,
+		"compare":        completeRuns,
+		"baseline set":   completeRun,
+		"baseline show":  completeBaseline,
+		"baseline rm":    completeBaseline,
 		"scenarios show": completeOnce(builtinNames(""), nothingElse),
 		"help":           completeHelp,
 	} {
@@ -45,6 +49,8 @@ func addCompletions(root *cobra.Command) {
 		"api-key":         completeFlag([]string{"env:LT_API_KEY\tthe key in that variable", "-\tthe key on standard input"}, filesToo),
 		"threshold":       completeFlag([]string{"p95 < 500ms", "error_rate < 1%", "p95{GET /orders/*} < 300ms"}, nothingElse),
 		"continue":        completeSuite,
+		"baseline":        completeRuns,
+		"save-baseline":   completeBaseline,
 	}
 	for _, cmd := range root.Commands() {
 		for name, f := range all {
@@ -135,4 +141,24 @@ func newest(pattern string) []string {
 	time := func(path string) string { return path[strings.LastIndexByte(path, '-')+1:] }
 	slices.SortStableFunc(found, func(a, b string) int { return strings.Compare(time(b), time(a)) })
 	return found[:min(len(found), 50)]
+}
+
+// completeBaseline offers the names of the stored baselines.
+func completeBaseline(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	dir := run.DefaultStore
+	if f := cmd.Flags().Lookup("baselines"); f != nil && f.Value.String() != "" {
+		dir = f.Value.String()
+	}
+	all, _ := run.Store{Dir: dir}.List()
+	for _, b := range all {
+		names = append(names, b.Name+"\t"+b.Result.Scenario+", "+b.SetAt.Format("2006-01-02"))
+	}
+	return names, nothingElse
+}
+
+// completeRuns offers baselines and runs, for any argument.
+func completeRuns(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+	baselines, _ := completeBaseline(cmd, nil, word)
+	runs, how := completeRun(cmd, nil, word)
+	return append(baselines, runs...), how
 }

@@ -70,8 +70,10 @@ func exitOf(r *run.Result, signal int, onInconclusive string) int {
 		return signal
 	case r.Verdict == verdict.Invalid:
 		return exitInvalid
-	case failed || r.Verdict == verdict.Fail:
+	case failed || r.Verdict == verdict.Fail || r.Interrupted == run.StoppedByThreshold:
 		return exitThreshold
+	case r.Comparison.Regressed():
+		return exitRegression
 	case r.Verdict == verdict.Inconclusive && onInconclusive != "warn":
 		return exitInconclusive
 	}
@@ -93,6 +95,18 @@ func (e *cliError) Error() string {
 }
 
 func (e *cliError) Unwrap() error { return e.err }
+
+// exitCodeOf is the code that err ends lt with.
+func exitCodeOf(err error) int {
+	var e *cliError
+	switch {
+	case err == nil:
+		return exitPass
+	case errors.As(err, &e):
+		return e.code
+	}
+	return exitError
+}
 
 func usageErrorf(format string, args ...any) error {
 	return &cliError{code: exitUsage, err: fmt.Errorf(format, args...)}

@@ -42,6 +42,35 @@ func TestTheOrderOfExitCodes(t *testing.T) {
 	}
 }
 
+// TestTheExitCodeOfARegression: 98 stands between a broken threshold and NOT PROVEN,
+// and what sets no exit code does not.
+func TestTheExitCodeOfARegression(t *testing.T) {
+	regressed := &run.Comparison{Gates: true, Comparison: verdict.Comparison{Verdict: verdict.Regressed}}
+	elsewhere := &run.Comparison{Comparison: verdict.Comparison{Verdict: verdict.Regressed}}
+	same := &run.Comparison{Gates: true, Comparison: verdict.Comparison{Verdict: verdict.Same}}
+	for _, c := range []struct {
+		verdict    verdict.Verdict
+		comparison *run.Comparison
+		signal     int
+		want       int
+	}{
+		{verdict.Pass, regressed, 0, 98},
+		{verdict.None, regressed, 0, 98},
+		{verdict.Inconclusive, regressed, 0, 98},
+		{verdict.Fail, regressed, 0, 99},
+		{verdict.Invalid, regressed, 0, 4},
+		{verdict.Pass, regressed, 130, 130},
+		{verdict.Pass, elsewhere, 0, 0},
+		{verdict.Inconclusive, elsewhere, 0, 5},
+		{verdict.Pass, same, 0, 0},
+		{verdict.Pass, nil, 0, 0},
+	} {
+		if got := exitOf(&run.Result{Verdict: c.verdict, Comparison: c.comparison}, c.signal, ""); got != c.want {
+			t.Errorf("%s, %+v: exit code %d, want %d", c.verdict, c.comparison, got, c.want)
+		}
+	}
+}
+
 func TestErrorsSayEveryMistakeAndHintOnce(t *testing.T) {
 	err := errors.Join(
 		hintf(usageErrorf("one"), "do this"),

@@ -61,7 +61,7 @@ func lt(t *testing.T, args ...string) *exec.Cmd {
 
 // TestScripts runs testdata/*.txtar: every command, exit code and message.
 // In a script, $OK answers 200, $BROKEN 500, $LOCKED 401, $SLOW after 60 ms,
-// $KEYED 200 to the key in $KEY, $DEAD not at all; `exits N lt ...` is lt with exit
+// $KEYED 200 to the key in $KEY, $DEAD not at all; $PPID is a process; `exits N lt ...` is lt with exit
 // code N.
 func TestScripts(t *testing.T) {
 	answer := func(f http.HandlerFunc) string {
@@ -103,7 +103,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, "OK="+ok, "BROKEN="+broken, "LOCKED="+locked, "SLOW="+slow, "LATER="+later,
-				"KEYED="+keyed, "KEY="+key, "DEAD="+dead.URL, "NO_COLOR=1")
+				"KEYED="+keyed, "KEY="+key, "DEAD="+dead.URL, "PPID="+strconv.Itoa(os.Getpid()), "NO_COLOR=1")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -132,6 +132,16 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("%s: %q, %v", args[0], found, err)
 				}
 				ts.Check(os.Symlink(filepath.Base(found[0]), ts.MkAbs(args[1])))
+			},
+			// replace FILE OLD NEW: every OLD in the file, of which there must be one.
+			"replace": func(ts *testscript.TestScript, _ bool, args []string) {
+				path := ts.MkAbs(args[0])
+				b, err := os.ReadFile(path)
+				ts.Check(err)
+				if !strings.Contains(string(b), args[1]) {
+					ts.Fatalf("%s does not hold %q", args[0], args[1])
+				}
+				ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(b), args[1], args[2])), 0o666))
 			},
 			// valid DIR...: the run's files keep their schemas.
 			"valid": func(ts *testscript.TestScript, _ bool, args []string) {

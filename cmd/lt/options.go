@@ -14,6 +14,7 @@ import (
 	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/load"
+	"github.com/seed-42693903/lt/internal/probe"
 	"github.com/seed-42693903/lt/internal/verdict"
 	"github.com/seed-42693903/lt/report"
 	"github.com/seed-42693903/lt/scenarios"
@@ -55,11 +56,19 @@ type runOptions struct {
 	copies         map[string]string // format -> path
 	seed           uint64
 	onInconclusive string
+	firstLook      time.Duration // of a run that may go on once; 0: it may not
 	quiet, verbose bool
 	brief          bool // in a suite: the index says the rest
 	noColor        bool
 	command        string
-	lookup         func(string) (string, bool) // of the environment
+
+	places                 places
+	baseline, saveBaseline string
+	requireBaseline        bool
+	class                  string                      // of the runner; empty: as the machine says
+	lookup                 func(string) (string, bool) // of the environment
+	scrape                 []*url.URL                  // pages of metrics
+	watched                []probe.Source              // processes
 }
 
 func addRunFlags(s *settings) {
@@ -88,13 +97,16 @@ func addRunFlags(s *settings) {
 	s.list("threshold", "", "'p95 < 500ms'", "replaces one of the same metric and scope, else adds (repeatable)")
 	f.Bool("no-thresholds", false, "drop all thresholds but those of --threshold")
 	s.text("on-inconclusive", "", "fail|warn", "whether NOT PROVEN fails (exit 5, the default) or only warns (exit 0)")
+	s.text("extend", "", "FACTORx", "go on once, to FACTOR times the duration (2x), if the run is not decided by then")
 	s.list("label", "", "NAME=VALUE", "label of the run, such as commit=4f2a91c (repeatable)")
+	addWatchFlags(s)
 	s.text("wait", "", "DURATION", "wait so long for the target to answer")
 	f.Bool("no-preflight", false, "send no request before the load")
 	f.Bool("no-trace", false, "send no traceparent header")
 	f.Bool("dry-run", false, "print the plan and stop; with -v the first requests of each persona too")
 	s.text("confirm-target", "", "HOST", "allow more than 50 requests/s to this public host")
 	s.text("out", "", "DIR", "where results go (default "+defaultOut+")")
+	addBaselineFlags(s)
 	for _, r := range report.Formats() {
 		if r.File != "" {
 			s.text(r.Name, "", "PATH", "write "+r.File+" there too (- for stdout): "+r.About)
@@ -148,12 +160,16 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 			}
 		}
 	}
+	o.parseBaseline(s)
+	o.class = s.env.Getenv("LT_ENV_CLASS")
 	o.parseHeaders(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)
+	o.parseWatched(s)
 	if o.scenario != nil {
 		o.parseTarget(s)
 		o.parseLoad(s)
+		o.parseExtend(s)
 		o.parseThresholds(s)
 		for k, v := range o.scenario.Labels {
 			if _, ok := o.labels[k]; !ok {
@@ -363,6 +379,7 @@ func (o *runOptions) parseThresholds(s *settings) {
 		o.thresholds = nil
 	}
 	given := parse(s.flag("threshold").values, "flag", "")
+	o.noteK6(s)
 	for i, t := range given {
 		if len(verdict.Merge(given[:i], []verdict.Threshold{t})) == i {
 			s.mistakes = append(s.mistakes, hintf(usageErrorf("--threshold %q: there is another one on the same metric", t.Expression), "a run has one limit for a metric and scope"))

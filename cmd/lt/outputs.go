@@ -41,6 +41,7 @@ func writeReports(env *environ, o *runOptions, dir *run.Dir, result *run.Result)
 		add(dir.Write(f.File, render))
 	}
 	stepSummary(env, result)
+	annotate(env, result)
 	if !o.quiet && !o.brief && !piped {
 		f, _ := report.ByName("terminal")
 		opts.Color, opts.Width = o.color(env)
@@ -50,15 +51,21 @@ func writeReports(env *environ, o *runOptions, dir *run.Dir, result *run.Result)
 }
 
 // stepSummary appends the Markdown summary to the page that GitHub shows of a
-// job. Nobody asked for it by name, so that failing to is a warning.
+// job.
 func stepSummary(env *environ, result *run.Result) {
-	path, ok := env.lookup("GITHUB_STEP_SUMMARY")
+	env.appendSummary(func(w io.Writer) error { return report.Markdown(w, result, report.Options{}) })
+}
+
+// appendSummary appends to the page that GitHub shows of a job. Nobody asked for
+// it by name, so that failing to is a warning.
+func (e *environ) appendSummary(render func(io.Writer) error) {
+	path, ok := e.lookup("GITHUB_STEP_SUMMARY")
 	if !ok {
 		return
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err == nil {
-		err = report.Markdown(f, result, report.Options{})
+		err = render(f)
 		if _, e := io.WriteString(f, "\n"); err == nil {
 			err = e
 		}
@@ -67,7 +74,15 @@ func stepSummary(env *environ, result *run.Result) {
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(env.Stderr, "lt: warning: the job's summary (GITHUB_STEP_SUMMARY) could not be written: %s\n", err)
+		fmt.Fprintf(e.Stderr, "lt: warning: the job's summary (GITHUB_STEP_SUMMARY) could not be written: %s\n", err)
+	}
+}
+
+// annotate tells GitHub's page of a job, and of its pull request, what is wrong.
+// On stderr, where the runner reads commands too: stdout is for documents.
+func annotate(env *environ, result *run.Result) {
+	if on, _ := env.lookup("GITHUB_ACTIONS"); on == "true" {
+		_ = report.Annotations(env.Stderr, result)
 	}
 }
 

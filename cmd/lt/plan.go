@@ -26,7 +26,7 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 		Schema: run.Schema, LT: version(), Scenario: o.scenario.Name, ScenarioDigest: o.scenario.Digest(),
 		Purpose: o.scenario.Description, Workload: o.scenario.Workload, Target: o.target.String(), Reference: o.reference,
 		Labels: o.labels, Seed: o.seed, Profile: o.profile, Thresholds: slices.Clone(o.thresholds),
-		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, OnInconclusive: o.onInconclusive,
+		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, OnInconclusive: o.onInconclusive, FirstLook: o.firstLook,
 		Command: o.command, Resolution: run.Resolution(o.profile.Duration()),
 	}
 	if !o.seeded {
@@ -48,23 +48,56 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 		}
 	}
 	host, _ := os.Hostname()
-	p.Environment = run.Environment{Host: host, CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH}
+	p.Environment = run.Environment{Host: host, CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor()}
+	if p.Environment.Class = o.class; p.Environment.Class == "" {
+		p.Environment.Class = fmt.Sprintf("%s/%d", p.Environment.OS, p.Environment.CPUs)
+	}
 	return p, checkScopes(p)
 }
 
-// checkScopes refuses thresholds that match no endpoint: they would pass for ever.
+// checkScopes refuses thresholds that match nothing: they would pass for ever, or
+// could never be decided.
 func checkScopes(p *run.Plan) error {
-	var names []string
+	kinds := []struct {
+		prefix, noun, nouns string
+		names               []string
+	}{
+		{verdict.PersonaScope, "persona", "personas", prefixed(verdict.PersonaScope, p.Personas)},
+		{verdict.HopScope, "hop", "hops", prefixed(verdict.HopScope, p.Hops)},
+		{"", "endpoint", "endpoints", nil},
+	}
 	for _, e := range p.Endpoints {
-		names = append(names, e.Name())
+		kinds[2].names = append(kinds[2].names, e.Name())
 	}
 	var errs []error
 	for _, t := range p.Thresholds {
-		if t.Scope != "" && !slices.ContainsFunc(names, t.Matches) {
-			errs = append(errs, hintf(usageErrorf("threshold %q matches no endpoint", t.Expression), "the endpoints are: %s", strings.Join(names, ", ")))
+		if t.Scope == "" {
+			continue
+		}
+		for _, k := range kinds {
+			if !strings.HasPrefix(t.Scope, k.prefix) {
+				continue
+			}
+			err := usageErrorf("threshold %q matches no %s", t.Expression, k.noun)
+			switch {
+			case slices.ContainsFunc(k.names, t.Matches):
+			case len(k.names) == 0:
+				errs = append(errs, hintf(err, "this run measures no %s by themselves", k.nouns))
+			default:
+				errs = append(errs, hintf(err, "the %s are: %s", k.nouns, strings.Join(k.names, ", ")))
+			}
+			break
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func prefixed(prefix string, names []string) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, prefix+n)
+	}
+	return out
 }
 
 // expected is how many requests the plan leads to, the counted ones and all; 0:
@@ -159,9 +192,15 @@ func (r *runner) printPlan() {
 		texts = []string{"none: nothing is judged"}
 	}
 	line("thresholds", "%s", strings.Join(texts, "; "))
+	if p.FirstLook > 0 {
+		line("extend", "it ends after %s if it is decided by then, else after %s; each look errs in half as many runs", short(p.FirstLook), short(p.Profile.Duration()))
+	}
 	if all > 0 {
 		d := p.Profile.Duration()
-		x := verdict.Expected{Requests: counted, Window: d - p.Profile.Warmup, Total: d}
+		x := verdict.Expected{Requests: counted, Window: d - p.Profile.Warmup, Total: d, Looks: 1}
+		if p.FirstLook > 0 {
+			x.Looks = 2
+		}
 		x.Ceiling = counted / x.Window.Seconds()
 		for _, t := range p.Thresholds {
 			if f, ok := verdict.Forecast(t, x); ok {
@@ -186,4 +225,18 @@ func thousands(x float64) string {
 		x = math.Round(x/digits) * digits
 	}
 	return text.Thousands(fmt.Sprintf("%.0f", x))
+}
+
+// processor is the model of the machine's processor, where the system tells it.
+func processor() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }

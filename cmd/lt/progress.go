@@ -24,6 +24,7 @@ const lineEvery = 5 * time.Second
 type progress struct {
 	w       io.Writer
 	total   time.Duration
+	upTo    string // before the total: "at most " where the run may end earlier
 	failed  int64
 	dropped int64
 	users   int // most since the last line
@@ -40,6 +41,9 @@ type progress struct {
 
 func newProgress(env *environ, o *runOptions, plan *run.Plan) *progress {
 	p := &progress{w: env.Stderr, total: plan.Profile.Duration(), off: o.quiet}
+	if plan.FirstLook > 0 {
+		p.upTo = "at most "
+	}
 	f, ok := env.terminal(env.Stderr)
 	if p.off || !ok {
 		return p
@@ -52,7 +56,7 @@ func newProgress(env *environ, o *runOptions, plan *run.Plan) *progress {
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Any(func(s decor.Statistics) string {
 			elapsed := (time.Duration(s.Current) * time.Millisecond).Round(time.Second)
-			return fmt.Sprintf("%s of %s ", short(elapsed), short(p.total))
+			return fmt.Sprintf("%s of %s%s ", short(elapsed), p.upTo, short(p.total))
 		})),
 		mpb.BarExtender(mpb.BarFillerFunc(func(w io.Writer, _ decor.Statistics) error {
 			_, err := fmt.Fprintf(w, "%s\n", cut(*p.text.Load(), width-1))
@@ -67,6 +71,7 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	if p.off {
 		return nil
 	}
+	p.tell(s.Events)
 	t := s.Totals()
 	p.failed += t.Failed
 	p.dropped += s.Dropped
@@ -99,8 +104,24 @@ func (p *progress) observe(s *metric.Snapshot) error {
 		p.bar.SetCurrent(min(p.elapsed, p.total-time.Millisecond).Milliseconds()) // whole, the bar would end
 		return nil
 	}
-	_, err := fmt.Fprintf(p.w, "%6s of %s  %s\n", short(min(p.elapsed.Round(time.Second), p.total)), short(p.total), b.String())
+	_, err := fmt.Fprintf(p.w, "%6s of %s%s  %s\n", short(min(p.elapsed.Round(time.Second), p.total)), p.upTo, short(p.total), b.String())
 	return err
+}
+
+// tell says what judging did to the run while it goes on.
+func (p *progress) tell(events []metric.Event) {
+	w := p.w
+	if p.bars != nil {
+		w = p.bars // above the bar
+	}
+	for _, e := range events {
+		switch e.Kind {
+		case run.EventBroken:
+			fmt.Fprintf(w, "lt: stopping after %s: %s\n", short(e.At.Round(time.Second)), printable(e.Note))
+		case run.EventExtended:
+			fmt.Fprintf(w, "lt: %s\n", printable(e.Note))
+		}
+	}
 }
 
 // close takes the bar away, from a terminal that takes anything.

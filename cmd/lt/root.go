@@ -84,9 +84,12 @@ Start here:
 	root.AddCommand(
 		newRunCmd(env),
 		newReportCmd(env),
+		newCompareCmd(env),
+		newBaselineCmd(env),
 		newAlertsCmd(env),
 		scenariosCmd,
 		newServeCmd(env),
+		newSelftestCmd(env),
 		newVersionCmd(env),
 		newManCmd(env),
 		newExitCodesTopic(),

@@ -37,14 +37,27 @@ LT_SPAWN_RATE. A flag wins over the environment, that over the scenario's file.`
 		Example: `  lt run peak --reference --duration 30s
   lt run normal --target http://127.0.0.1:8009 --api-key env:MY_KEY
   lt run suite --target http://127.0.0.1:8009 --cooldown 1m
+  lt run ci --target http://127.0.0.1:8009 --baseline main
+  lt run ci --ab http://127.0.0.1:8009 http://127.0.0.1:8010
   lt run http://127.0.0.1:8009/health/live -u 64 -d 10s
   lt run http://127.0.0.1:8009/health/live --rate 200/s -d 1m --threshold 'p99 < 50ms'`,
-		Args: exactArgs(1, "a scenario, a file or a URL (lt scenarios list)"),
+		Args: runArgs,
 	}
 	s := newSettings(cmd, env)
 	addRunFlags(s)
 	addSuiteFlags(s)
+	addGroupFlags(s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if env.Getenv("LT_REPEAT") != "" {
+			s.fromEnv("api-key", "concurrency", "ab")
+		}
+		if s.given("ab") || s.given("repeat") || s.given("pairs") {
+			p, err := newRepetition(env, s, args)
+			if err != nil {
+				return err
+			}
+			return p.run(cmd.Context())
+		}
 		if args[0] == suiteName {
 			u, err := newSuite(env, s)
 			if err != nil {
@@ -76,6 +89,9 @@ type runner struct {
 	signals *interrupts
 	guard   *guard
 	result  *run.Result // once it has run
+
+	base        []*run.Source // to compare with; empty: nothing
+	baseMissing string        // why, where a baseline was asked for
 }
 
 func (r *runner) run(parent context.Context) error {
@@ -100,6 +116,9 @@ func (r *runner) run(parent context.Context) error {
 			return err
 		}
 	}
+	if err := r.openBaseline(""); err != nil {
+		return err
+	}
 	r.printPlan()
 	if r.o.dryRun {
 		r.printPreview()
@@ -116,7 +135,7 @@ func (r *runner) run(parent context.Context) error {
 		return r.signals.ended(err)
 	}
 	loading()
-	return r.load(func() (*run.Dir, error) { return run.Create(r.o.out, r.plan) })
+	return r.load("", func() (*run.Dir, error) { return run.Create(r.o.out, r.plan) })
 }
 
 // prepare makes the client, the script and the plan.
@@ -146,12 +165,18 @@ func (r *runner) prepare() error {
 	return nil
 }
 
-// load runs the load and reports it. create makes the run's directory.
-func (r *runner) load(create func() (*run.Dir, error)) error {
+// load runs the load and reports it. create makes the run's directory; part is its
+// name in a suite.
+func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	rows := r.script.Rows()
 	recorders := metric.NewRecorders(r.plan.Profile.Model, rows, runtime.GOMAXPROCS(0))
 	r.plan.StartedAt = time.Now().UTC()
 	r.plan.RunID = run.NewRunID(r.plan.StartedAt, rand.Uint64())
+	watcher, err := r.watch(r.signals.ctx)
+	if err != nil {
+		return err
+	}
+	defer r.unwatch(watcher)
 	dir, err := create()
 	if err != nil {
 		return hintf(fmt.Errorf("make the run's directory: %w", err), "--out DIR says where results go")
@@ -162,6 +187,9 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	journal, err := run.NewJournal(dir)
 	if err != nil {
 		return err
+	}
+	if watcher != nil {
+		journal.Prober = watcher
 	}
 	engine := load.New(load.Config{
 		RunID: r.plan.RunID, Profile: r.plan.Profile, Script: r.script, Recorders: recorders,
@@ -179,8 +207,9 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	}()
 
 	progress := newProgress(r.env, r.o, r.plan)
+	judge := &judge{plan: r.plan, journal: journal, engine: engine}
 	runErr := engine.Run(r.signals.ctx,
-		load.Observer{Name: "journal", Observe: redacting(r.o.redactor, journal.Observe), Blocking: true},
+		load.Observer{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
 		load.Observer{Name: "progress", Observe: progress.observe},
 	)
 	progress.close()
@@ -189,7 +218,17 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	}
 	result := journal.Result()
 	r.teardown(r.signals.ctx, result)
-	return r.finish(dir, result, runErr)
+	if err := r.compare(journal.Collector, result, dir.Path); runErr == nil {
+		runErr = err
+	}
+	err = r.finish(dir, result, runErr)
+	if e := r.keep(dir.Path, part); e != nil {
+		printError(r.env.redacted(r.env.Stderr), e)
+		if exitCodeOf(err) == exitPass {
+			return &cliError{code: exitError}
+		}
+	}
+	return err
 }
 
 // finish writes the reports and says how the run ended. runErr is the journal's.

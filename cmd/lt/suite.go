@@ -127,7 +127,7 @@ func (u *suite) run(parent context.Context) error {
 		return nil
 	}
 	if len(runners) > 0 && u.dir == "" {
-		if u.dir, err = run.CreateSuite(u.each[0].out, time.Now()); err != nil {
+		if u.dir, err = run.CreateSuite(u.each[0].out, suiteName, time.Now()); err != nil {
 			return hintf(fmt.Errorf("make the suite's directory: %w", err), "--out DIR says where results go")
 		}
 	}
@@ -181,6 +181,9 @@ func (u *suite) prepare(ctx context.Context) ([]*runner, error) {
 				return nil, err
 			}
 			continue
+		}
+		if err := r.openBaseline(u.runs[i].Name); err != nil {
+			return nil, err
 		}
 		runners[i] = r
 		total += o.profile.Duration()
@@ -276,7 +279,7 @@ func (u *suite) one(r *runner, i int) suiteCode {
 		r.guard.open.Store(open)
 		defer func() { r.teardown(r.signals.ctx, nil) }()
 		if err = r.setup(r.signals.ctx); err == nil {
-			err = r.load(func() (*run.Dir, error) { return run.CreateIn(u.dir, u.runs[i].Name, r.plan) })
+			err = r.load(u.runs[i].Name, func() (*run.Dir, error) { return run.CreateIn(u.dir, u.runs[i].Name, r.plan) })
 		}
 	}
 	code := exitError

@@ -110,13 +110,30 @@ Scopes, of all but those on the whole run:
   p95{GET /orders/*} < 300ms        these endpoints together; * is any text
   p95{each GET /orders/*} < 300ms   each of them by itself
   error_rate{*} < 1%                each endpoint by itself
+  p95{persona:buyer} < 300ms        the users of a persona
+  p95{hop:upstream} < 200ms         the time that the hop says it took
+
+service_ before a percentile, mean, max or min asks for service time (from sent on)
+instead of response time (from due on); they differ in the open model.
+
+Words after the limit:
+
+  p95 < 500ms for 30s               broken if every second of such a stretch is
+  error_rate < 5% within 10s        kept in every stretch of 10 s
+  error_rate < 20% abort after 30s  stops the run once it is shown to be broken, but
+                                    not in the first 30 s: exit 99
+  p99 < 1s warn                     never fails the run; shown as WARN
+
+Windows are of percentiles, error_rate, availability, checks, throughput and
+attempts; their seconds are 5 s long in runs of over ten minutes, and the warm-up is
+not among them. abort is for upper limits on failures and slow requests.
 
 How they are judged: p95 < 500ms says that at least 95 % of the attempted requests
 were answered rightly within 500 ms, so that a failure is slower than any limit. A
 threshold on the whole run passes if the data show that it holds, fails if they
-show that it is broken, and is NOT PROVEN between the two. One on endpoints must
-not be shown to be broken. The defaults are error_rate < 1%, p95 < 500ms and
-error_rate{*} < 1%.
+show that it is broken, and is NOT PROVEN between the two; --extend 2x lets such a
+run go on once. One on endpoints must not be shown to be broken. The defaults are
+error_rate < 1%, p95 < 500ms and error_rate{*} < 1%.
 
 k6's spelling is read too:
 
@@ -126,11 +143,34 @@ k6's spelling is read too:
 	}
 	b.WriteString(`  p(95)<500, med, avg, rate       p95, p50, mean, error_rate
 
-What differs from k6: a bare number of a duration is milliseconds, as there, but
-durations with units are read too. http_req_duration counts failures as slower than
-any limit, and the connecting. A tag in braces is the endpoint's name ({name:...});
-other tags are refused. No data is never a pass. There is no abortOnFail.`)
+What differs from k6:
+
+`)
+	for i, d := range verdict.K6Differences {
+		fmt.Fprintf(&b, "%s\n", hang(fmt.Sprintf("  %d. ", i+1), d, 84))
+	}
+	b.WriteString(`
+A bare number of a duration is milliseconds, as there. A tag in braces is the
+endpoint's name ({name:...}); other tags of k6 are refused. docs/thresholds.md in the
+repository tells more.`)
 	return &cobra.Command{Use: "thresholds", Short: "The metrics that a run can be judged by", Long: b.String()}
+}
+
+// hang wraps text to a width, with first before its first line and blanks before
+// the others.
+func hang(first, text string, width int) string {
+	lines, line := []string{}, first
+	for i, w := range strings.Fields(text) {
+		switch {
+		case i == 0:
+			line += w
+		case len(line)+1+len(w) > width:
+			lines, line = append(lines, line), strings.Repeat(" ", len(first))+w
+		default:
+			line += " " + w
+		}
+	}
+	return strings.Join(append(lines, line), "\n")
 }
 
 // scenariosPage is `lt help scenarios`: the language in a page.

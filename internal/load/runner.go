@@ -227,6 +227,10 @@ func (r *Runner) since() time.Duration {
 	return 0
 }
 
+// Note adds an event to the next snapshot, and so to the journal. It may be
+// called by an observer.
+func (r *Runner) Note(kind, text string) { r.note(kind, text) }
+
 // note adds an event to the next snapshot.
 func (r *Runner) note(kind, text string) {
 	r.mu.Lock()

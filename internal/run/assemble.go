@@ -22,23 +22,23 @@ func (c *Collector) Result() *Result {
 		Schema: Schema, LT: p.LT, RunID: p.RunID, Scenario: p.Scenario, ScenarioDigest: p.ScenarioDigest,
 		Purpose: p.Purpose, Workload: p.Workload, Target: p.Target, Reference: p.Reference, Labels: p.Labels,
 		Model: p.Profile.Model, Load: p.Load(), StartedAt: p.StartedAt, DurationS: seconds(c.end),
-		PlannedS: seconds(p.Profile.Duration()), MeasuredS: seconds(c.window), Complete: c.final,
+		PlannedS: seconds(c.planned()), MeasuredS: seconds(c.window), Complete: c.final,
 		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
 		Verdict: j.Verdict, Reasons: j.Reasons,
 		Setup: p.Setup, Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
-		Totals: c.totals(), Thresholds: j.Thresholds,
+		Totals: c.totals(&ev), Thresholds: j.Thresholds, Drift: j.Drift,
 		Generator: c.generatorResult(&j), Timeline: c.timeline(), Environment: p.Environment,
-		NotShown: verdict.NotShown(ev, p.Thresholds, verdict.Facts{Users: int(p.Profile.Peak()), ThinkMean: p.Think.Mean}), Notes: j.Notes,
+		NotShown: verdict.NotShown(ev, p.Thresholds, c.facts()), Notes: j.Notes,
 	}
 	for i := range c.each {
-		r.Endpoints = append(r.Endpoints, c.endpoint(i, j.Thresholds))
+		r.Endpoints = append(r.Endpoints, c.endpoint(i, &ev, j.Thresholds))
 	}
 	if n := c.total.aborted + c.total.abortedWarm; n > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("%d requests were still under way when the run was stopped, and cut off: they count as failed, but are not judged", n))
 	}
 	if !c.final && r.Verdict == verdict.Pass {
 		r.Verdict = verdict.Inconclusive
-		r.Reasons = append([]string{fmt.Sprintf("the run was cut off after %s of %s; what was shown until then:", brief(c.end), brief(p.Profile.Duration()))}, r.Reasons...)
+		r.Reasons = append([]string{fmt.Sprintf("the run was cut off after %s of %s; what was shown until then:", brief(c.end), brief(c.planned()))}, r.Reasons...)
 	}
 	if p.Setup != nil {
 		r.Notes = append(r.Notes, p.Setup.sentence("setup"))
@@ -65,6 +65,10 @@ func (c *Collector) Result() *Result {
 	return r
 }
 
+func (c *Collector) facts() verdict.Facts {
+	return verdict.Facts{Users: int(c.plan.Profile.Peak()), ThinkMean: c.plan.Think.Mean}
+}
+
 // sanitize makes absent lists empty ones, as result.json promises.
 func (r *Result) sanitize() {
 	for _, l := range []*[]string{&r.Reasons, &r.NotShown} {
@@ -86,11 +90,36 @@ func (r *Result) sanitize() {
 	}
 }
 
+// StoppedByThreshold is why a run was stopped that broke a threshold with abort.
+const StoppedByThreshold = "threshold"
+
+// The kinds of events of judging while the run goes on, whose notes say why.
+const (
+	EventBroken   = "broken"   // a threshold with abort was shown to be broken
+	EventExtended = "extended" // the run was not decided at its first look, and went on
+)
+
+// planned is how long the load was to last: until the first look, unless the run
+// went on after it.
+func (c *Collector) planned() time.Duration {
+	if slices.ContainsFunc(c.events, func(e metric.Event) bool { return e.Kind == EventExtended }) {
+		return c.plan.Profile.Duration()
+	}
+	return c.plan.planned()
+}
+
+func (p *Plan) planned() time.Duration {
+	if p.FirstLook > 0 {
+		return p.FirstLook
+	}
+	return p.Profile.Duration()
+}
+
 // interrupted is the reason for which the run ended before its planned end.
 func (c *Collector) interrupted() string {
 	for _, e := range c.events {
 		switch e.Kind {
-		case "interrupted", "killed", "journal":
+		case "interrupted", "killed", "journal", StoppedByThreshold:
 			return e.Kind
 		case "end":
 			return ""
@@ -112,11 +141,33 @@ func (c *Collector) Evidence() verdict.Evidence {
 			StallMax: c.health.stallMax, StallTotal: c.health.stallTotal, Stalls: c.health.stalls,
 			Steal: c.health.steal, Pressure: c.health.pressure, ClockJump: c.health.clockJump,
 		},
+		Steady: c.steady(), Probes: c.probes.all(),
+		Limits: c.stretches.limits, Spoilt: c.stretches.spoilt, Residence: c.residence(), Looks: 1,
+	}
+	if p.FirstLook > 0 {
+		ev.Looks = 2
+	}
+	if !p.Profile.Staged {
+		ev.Duration = c.warmup + c.window
 	}
 	for i := range c.each {
 		ev.Endpoints = append(ev.Endpoints, c.each[i].judged())
 	}
 	return ev
+}
+
+// residence is how long all requests took together, from sent to end, in
+// seconds; 0: not known. In the open model the failed ones are known from due on
+// only, so that many of them make it unknown.
+func (c *Collector) residence() float64 {
+	t := &c.total
+	if c.plan.Profile.Model == metric.Closed {
+		return (t.Response.Sum + t.failed.Sum).Seconds()
+	}
+	if t.Failed*100 > t.Requests {
+		return 0
+	}
+	return (t.service.Sum + t.failed.Sum).Seconds()
 }
 
 // due is how many iterations the profile asks for in the measured window; 0: it
@@ -137,13 +188,27 @@ func (s *series) judged() verdict.Series {
 	j := s.Series
 	j.Outcomes = maps.Clone(s.Outcomes)
 	j.Response = s.Response.Clone()
+	j.Service = s.service.Clone()
 	j.Blocks = slices.Clone(s.Blocks)
 	for i := range j.Blocks {
-		if i < len(s.whole) {
-			j.Blocks[i].Response = s.whole[i].dist()
-		} else {
-			j.Blocks[i].Response = s.Blocks[i].Response.Clone()
+		b := &j.Blocks[i]
+		if b.Spoilt != nil {
+			sp := *b.Spoilt
+			sp.Over = slices.Clone(sp.Over)
+			b.Spoilt = &sp
 		}
+		if i < len(s.whole) {
+			b.Response = s.whole[i].dist()
+			if i < len(s.wholeService) {
+				b.Service = s.wholeService[i].dist()
+			}
+			continue
+		}
+		b.Response, b.Service = s.Blocks[i].Response.Clone(), s.Blocks[i].Service.Clone()
+	}
+	j.Spans = slices.Clone(s.Spans)
+	for i := range j.Spans {
+		j.Spans[i].Over = slices.Clone(j.Spans[i].Over)
 	}
 	j.Requests -= s.aborted
 	j.Failed -= s.aborted
@@ -177,13 +242,13 @@ func (c *Collector) perSecond(n int64) *float64 {
 	return new(round(float64(n)/c.window.Seconds(), 2))
 }
 
-func (c *Collector) totals() Totals {
+func (c *Collector) totals(ev *verdict.Evidence) Totals {
 	t := Totals{
 		Requests: c.total.Requests, Failed: c.total.Failed, ErrorRate: errorRate(&c.total.Series),
 		Throughput: c.perSecond(c.total.Succeeded), Attempts: c.perSecond(c.total.Attempted),
 		Iterations: c.iterations, Idle: c.idle, Dropped: c.dropped, Unsent: c.unsent,
 		Reconnects: c.total.reconnects, BytesOut: c.total.bytesOut, BytesIn: c.total.bytesIn,
-		Response: NewLatency(&c.total.Response), Service: NewLatency(&c.total.service), FailedLatency: NewLatency(&c.total.failed),
+		Response: withIntervals(&ev.Total), Service: NewLatency(&c.total.service), FailedLatency: NewLatency(&c.total.failed),
 	}
 	if c.plan.Profile.Model == metric.Closed {
 		t.Service = t.Response // a closed user is due when it is ready: see metric.Recorder
@@ -194,12 +259,12 @@ func (c *Collector) totals() Totals {
 	return t
 }
 
-func (c *Collector) endpoint(i int, thresholds []verdict.Judged) EndpointResult {
+func (c *Collector) endpoint(i int, ev *verdict.Evidence, thresholds []verdict.Judged) EndpointResult {
 	s := &c.each[i]
 	e := EndpointResult{
 		Name: s.Name, Method: c.plan.Endpoints[i].Method, Path: c.plan.Endpoints[i].Path,
 		Requests: s.Requests, Failed: s.Failed, ErrorRate: errorRate(&s.Series), Throughput: c.perSecond(s.Succeeded),
-		Warmup: s.Warmup, Response: NewLatency(&s.Response), Service: NewLatency(&s.service), FailedTime: NewLatency(&s.failed),
+		Warmup: s.Warmup, Response: withIntervals(&ev.Endpoints[i]), Service: NewLatency(&s.service), FailedTime: NewLatency(&s.failed),
 		Timeline: c.columns.course(i), Outcomes: map[string]int64{}, Verdict: verdict.None,
 	}
 	if c.plan.Profile.Model == metric.Closed {
@@ -211,7 +276,7 @@ func (c *Collector) endpoint(i int, thresholds []verdict.Judged) EndpointResult 
 		}
 	}
 	// The worst of what was judged of it.
-	rank := []verdict.Verdict{verdict.None, verdict.Pass, verdict.Inconclusive, verdict.Fail}
+	rank := []verdict.Verdict{verdict.None, verdict.Pass, verdict.Warn, verdict.Inconclusive, verdict.Fail}
 	for _, t := range thresholds {
 		if t.Scope == s.Name && slices.Index(rank, t.Verdict) > slices.Index(rank, e.Verdict) {
 			e.Verdict = t.Verdict

@@ -15,8 +15,11 @@ import (
 // The figures are of the measured period and of the drain, in which requests
 // that started in it end; rates are of the measured period alone.
 type Collector struct {
-	plan  *Plan
-	enc   hlogEncoder
+	plan *Plan
+	enc  hlogEncoder
+
+	stretches stretcher
+
 	total series
 	each  []series // in the order of plan.Endpoints
 
@@ -25,6 +28,7 @@ type Collector struct {
 	columns     columns
 	events      []metric.Event
 	failures    []failure
+	probes      probes
 	outages     []Outage
 	dead        *Outage // the outage that the last interval was part of
 
@@ -55,13 +59,15 @@ type series struct {
 	// they are not judged.
 	aborted, abortedWarm int64
 
-	service    metric.Dist
-	failed     metric.Dist
-	reconnects int64
-	bytesOut   int64
-	bytesIn    int64
-	fresh      verdict.Block // counts of the intervals since the last group
-	whole      []wholeBlock  // the distributions of all of Blocks but the last
+	service      metric.Dist
+	failed       metric.Dist
+	reconnects   int64
+	bytesOut     int64
+	bytesIn      int64
+	fresh        verdict.Block // counts of the intervals since the last group
+	now          verdict.Span  // likewise, the warm-up's too
+	whole        []wholeBlock  // the distributions of all of Blocks but the last
+	wholeService []wholeBlock  // likewise of service times, where they are kept
 }
 
 // A wholeBlock is the distribution of a block that nothing is added to any more:
@@ -91,7 +97,7 @@ type healthSum struct {
 
 // NewCollector gathers a run of plan p.
 func NewCollector(p *Plan) *Collector {
-	c := &Collector{plan: p, each: make([]series, len(p.Endpoints))}
+	c := &Collector{plan: p, each: make([]series, len(p.Endpoints)), probes: probes{}, stretches: newStretcher(p)}
 	for i, e := range p.Endpoints {
 		c.each[i].Name = e.Name()
 		c.each[i].Outcomes = map[metric.Class]int64{}
@@ -101,7 +107,7 @@ func NewCollector(p *Plan) *Collector {
 	// A whole number of groups, so that blocks cut from the journal are the same.
 	r := max(p.Resolution, time.Second)
 	c.columns = newColumns(len(p.Endpoints), p.Resolution)
-	c.blockLength = (verdict.BlockLength(p.Profile.Duration()-p.Profile.Warmup) + r - 1) / r * r
+	c.blockLength = (verdict.BlockLength(p.planned()-p.Profile.Warmup) + r - 1) / r * r
 	return c
 }
 
@@ -114,6 +120,7 @@ func (c *Collector) Add(iv *Interval, g *group) {
 	c.end = iv.Offset + iv.Length
 	c.final = iv.Final
 	c.events = append(c.events, iv.Events...)
+	c.probes.add(iv)
 	c.dropped += iv.Dropped // wherever: what is dropped is counted
 	c.unsent += iv.Unsent
 	if figures {
@@ -130,6 +137,7 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		c.addHealth(iv)
 	}
 
+	c.stretches.note(iv)
 	var all IntervalEndpoint
 	targets := int64(0) // failures that only the target can have made
 	for _, e := range iv.Endpoints {
@@ -153,8 +161,13 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		all.Reconnects += e.Reconnects
 		all.BytesOut += e.BytesOut
 		all.BytesIn += e.BytesIn
-		if n := e.Outcomes[metric.Aborted.String()]; n > 0 {
-			all.Outcomes = map[string]int64{metric.Aborted.String(): all.Outcomes[metric.Aborted.String()] + n}
+		for _, key := range []string{metric.Aborted.String(), metric.Check.String()} {
+			if n := e.Outcomes[key]; n > 0 {
+				if all.Outcomes == nil {
+					all.Outcomes = map[string]int64{}
+				}
+				all.Outcomes[key] += n
+			}
 		}
 		if figures {
 			for key, n := range e.Outcomes {
@@ -182,6 +195,9 @@ func (s *series) add(e *IntervalEndpoint, period metric.Period) {
 	s.bytesOut += e.BytesOut
 	s.bytesIn += e.BytesIn
 	aborted := e.Outcomes[metric.Aborted.String()]
+	s.now.Requests += e.Requests - aborted
+	s.now.Failed += e.Failed - aborted
+	s.now.Checks += e.Outcomes[metric.Check.String()]
 	if period == metric.Warmup {
 		s.Warmup.Requests += e.Requests
 		s.Warmup.Failed += e.Failed
@@ -212,9 +228,9 @@ func (s *series) add(e *IntervalEndpoint, period metric.Period) {
 // timeline.
 func (c *Collector) addGroup(iv *Interval, g *group) {
 	figures := iv.Period != metric.Warmup
-	var ok metric.Dist // of all endpoints
+	var all part // of all endpoints
 	var startDelay *metric.Dist
-	fresh := make([]metric.Dist, len(c.each))
+	fresh := make([]part, len(c.each))
 	for i, e := range g.index.Lines {
 		d := &g.dists[i]
 		switch {
@@ -227,9 +243,12 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		case e.Endpoint < 0 || e.Endpoint >= len(c.each):
 			continue
 		case e.Kind == KindOK:
-			ok.Merge(d)
-			fresh[e.Endpoint].Merge(d)
+			all.response.Merge(d)
+			fresh[e.Endpoint].response.Merge(d)
 			c.columns.time(e.Endpoint, g.index.Offset, d)
+		case e.Kind == KindService && c.stretches.service:
+			all.service.Merge(d)
+			fresh[e.Endpoint].service.Merge(d)
 		}
 		if !figures {
 			continue
@@ -246,34 +265,62 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 			c.total.failed.Merge(d)
 		}
 	}
-	if figures {
-		c.total.block(c, iv.Period, g, &ok)
-		for i := range c.each {
-			c.each[i].block(c, iv.Period, g, &fresh[i])
+	spoilt := c.stretches.spoils(c.plan, startDelay)
+	if spoilt && iv.Period == metric.Measured {
+		c.stretches.spoilt += g.index.Length
+	}
+	if c.stretches.spans {
+		c.total.span(c, iv.Period, g, &all, spoilt)
+	}
+	for i := range c.each {
+		if c.stretches.spansOf[i] {
+			c.each[i].span(c, iv.Period, g, &fresh[i], spoilt)
 		}
 	}
-	c.closePoint(g, &ok, startDelay)
+	if figures {
+		c.total.block(c, iv.Period, g, &all, spoilt)
+		for i := range c.each {
+			c.each[i].block(c, iv.Period, g, &fresh[i], spoilt)
+		}
+	}
+	c.closePoint(g, &all.response, startDelay)
 }
 
 // block adds the fresh counts and a group's distribution to the last block, or
 // to a new one. What drains belongs to the block before it: it started there.
-func (s *series) block(c *Collector, period metric.Period, g *group, ok *metric.Dist) {
+func (s *series) block(c *Collector, period metric.Period, g *group, of *part, spoilt bool) {
 	n := len(s.Blocks)
 	if n == 0 || (period == metric.Measured && s.Blocks[n-1].Length >= c.blockLength) {
 		if n > 0 {
 			s.whole = append(s.whole, c.enc.keep(&s.Blocks[n-1].Response))
 			s.Blocks[n-1].Response = metric.Dist{}
+			if c.stretches.service {
+				s.wholeService = append(s.wholeService, c.enc.keep(&s.Blocks[n-1].Service))
+				s.Blocks[n-1].Service = metric.Dist{}
+			}
 		}
 		s.Blocks = append(s.Blocks, verdict.Block{Start: g.index.Offset})
 		n++
 	}
 	b := &s.Blocks[n-1]
+	if spoilt {
+		if b.Spoilt == nil {
+			b.Spoilt = &verdict.Spoilt{}
+		}
+		b.Spoilt.Add(&verdict.Spoilt{
+			Requests: s.fresh.Requests, Failed: s.fresh.Failed, Over: c.stretches.over(&of.response, &of.service),
+		})
+	}
 	if period == metric.Measured {
 		b.Length += g.index.Length.Round(time.Second)
+		if spoilt {
+			b.Spoilt.Length += g.index.Length.Round(time.Second)
+		}
 	}
 	b.Requests += s.fresh.Requests
 	b.Failed += s.fresh.Failed
-	b.Response.Merge(ok)
+	b.Response.Merge(&of.response)
+	b.Service.Merge(&of.service)
 	s.fresh = verdict.Block{}
 }
 

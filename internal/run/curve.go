@@ -14,7 +14,6 @@ const curveSteps = 10
 type Distribution struct {
 	Success []Quantile `json:"success,omitempty"`
 	Failed  []Quantile `json:"failed,omitempty"`
-	Base    []Quantile `json:"base,omitempty"` // of the baseline's successful requests; absent: nothing was compared
 }
 
 // A Quantile is one point of a percentile curve: the share q of the requests took

@@ -162,13 +162,18 @@ func writeThrough(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// Find is the directory that ref means: a run's directory, its result.json, or
-// "latest" and other names under out.
-func Find(out, ref string) (string, error) {
+// Find is what ref means: a run's directory, its result.json, "latest" and other
+// names under out, or the file of a baseline, by its path or its name in one of
+// the stores. Load and Open take either.
+func Find(out, ref string, stores ...Store) (string, error) {
+	var first error
 	for _, path := range []string{ref, filepath.Join(out, ref)} {
 		info, err := os.Stat(path)
 		if err != nil {
 			continue
+		}
+		if IsBaseline(path) {
+			return path, nil
 		}
 		if !info.IsDir() {
 			if filepath.Base(path) == LatestLink && info.Size() < 256 {
@@ -181,20 +186,44 @@ func Find(out, ref string) (string, error) {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			path = real
 		}
-		if _, err := os.Stat(filepath.Join(path, PlanFile)); err != nil {
-			if _, err := os.Stat(filepath.Join(path, ResultFile)); err != nil {
-				return "", fmt.Errorf("%s is not a run: it has neither %s nor %s", path, PlanFile, ResultFile)
-			}
+		if isRun(path) {
+			return path, nil
 		}
-		return path, nil
+		if first == nil {
+			first = fmt.Errorf("%s is not a run: it has neither %s nor %s", path, PlanFile, ResultFile)
+		}
+	}
+	for _, s := range stores {
+		if path, ok := s.find(ref); ok {
+			return path, nil
+		}
+	}
+	if first != nil {
+		return "", first
 	}
 	return "", fmt.Errorf("there is no run %q, here or under %s", ref, out)
 }
 
+func isRun(path string) bool {
+	for _, name := range []string{PlanFile, ResultFile} {
+		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Load is the result of the run in dir: what result.json says, or, where the run
 // was killed before it wrote one, what its journal tells, which is marked as not
-// complete.
+// complete. Of a baseline's file it is the result that was kept.
 func Load(dir string) (*Result, error) {
+	if IsBaseline(dir) {
+		b, _, err := LoadBaseline(dir)
+		if err != nil {
+			return nil, err
+		}
+		return b.Result, nil
+	}
 	b, err := os.ReadFile(filepath.Join(dir, ResultFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		c, err := Replay(dir)

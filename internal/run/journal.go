@@ -34,6 +34,7 @@ type group struct {
 // its methods are called from one goroutine at a time. Close ends it.
 type Journal struct {
 	*Collector
+	Prober    Prober // of the target's processes; nil: none is read
 	intervals *os.File
 	hlog      *os.File
 	synced    time.Time
@@ -68,6 +69,9 @@ func NewJournal(d *Dir) (*Journal, error) {
 // it, while the Collector goes on: the run can still be reported from memory.
 func (j *Journal) Observe(s *metric.Snapshot) error {
 	iv := newInterval(j.plan, s)
+	if j.Prober != nil {
+		iv.Probes = j.Prober.Read()
+	}
 	if j.hold == nil {
 		j.hold, j.from, j.period = s, s.Offset, s.Period
 	} else {
@@ -98,6 +102,9 @@ func (j *Journal) ends(s *metric.Snapshot) bool {
 		}
 	}
 	planned := j.plan.Profile.Duration()
+	if look := j.plan.FirstLook; look > 0 && j.from < look && end >= look {
+		return true // the run is judged here
+	}
 	if j.period == metric.Warmup {
 		return end >= j.plan.Profile.Warmup
 	}

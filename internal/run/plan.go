@@ -50,6 +50,9 @@ type Plan struct {
 	Think          Think               `json:"think"`
 	Endpoints      []metric.Endpoint   `json:"endpoints"`
 	Thresholds     []verdict.Threshold `json:"thresholds"`
+	FirstLook      time.Duration       `json:"first_look_ns,omitempty"` // the run ends here if it is decided by then, else goes on to the profile's end
+	Personas       []string            `json:"personas,omitempty"`      // those that are measured by themselves
+	Hops           []string            `json:"hops,omitempty"`          // those that tell how long they took
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
 	Insecure       bool                `json:"insecure,omitempty"` // TLS certificates were not verified
@@ -83,6 +86,9 @@ type Environment struct {
 	CPUs int    `json:"cpus"`
 	Go   string `json:"go"`
 	OS   string `json:"os"` // linux/amd64
+
+	CPU   string `json:"cpu,omitempty"`   // the processor's model, where the system tells
+	Class string `json:"class,omitempty"` // of the runner: LT_ENV_CLASS, else os/arch/cpus; other classes are compared without a gate
 }
 
 // An Interval is one line of intervals.jsonl: one snapshot without its
@@ -104,6 +110,7 @@ type Interval struct {
 	Health     metric.Health      `json:"health"`
 	Exemplars  []metric.Exemplar  `json:"exemplars,omitempty"`
 	Events     []metric.Event     `json:"events,omitempty"`
+	Probes     map[string]float64 `json:"probes,omitempty"` // of the target's processes, read in the interval: "memory of gateway"; bytes or counts
 
 	// Histograms is set on the interval that ends a line's length of the histogram
 	// log: what the log's lines hold exactly. They are written before this line is.

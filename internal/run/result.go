@@ -49,9 +49,11 @@ type Result struct {
 	Thresholds []verdict.Judged `json:"thresholds"`
 	Failures   []Failure        `json:"failures"`
 	Outages    []Outage         `json:"outages,omitempty"`
+	Drift      *verdict.Drift   `json:"drift,omitempty"`
 	Generator  Generator        `json:"generator"`
 	Timeline   []Point          `json:"timeline"`
 	Events     []Event          `json:"events,omitempty"`
+	Comparison *Comparison      `json:"comparison,omitempty"` // absent: there was nothing to compare with
 
 	Distribution *Distribution `json:"distribution,omitempty"`
 	Heatmap      *Heatmap      `json:"heatmap,omitempty"`
@@ -101,6 +103,30 @@ type Latency struct {
 	Mean float64 `json:"mean"`
 	Min  float64 `json:"min"`
 	N    int64   `json:"n"`
+
+	// Intervals are those of the percentiles, drawn from the spread of the run's
+	// blocks: 90 % two-sided, so 95 % to each side. Absent: none was drawn.
+	Intervals *Intervals `json:"intervals,omitempty"`
+}
+
+// Intervals are the percentiles' intervals in milliseconds; a bound that so few
+// requests do not give is absent.
+type Intervals struct {
+	P50  verdict.Bound `json:"p50"`
+	P90  verdict.Bound `json:"p90"`
+	P95  verdict.Bound `json:"p95"`
+	P99  verdict.Bound `json:"p99"`
+	P999 verdict.Bound `json:"p99_9"`
+}
+
+// withIntervals is the figures of the response times of s, with their intervals.
+func withIntervals(s *verdict.Series) *Latency {
+	l := NewLatency(&s.Response)
+	if l != nil {
+		in := s.Intervals([]float64{.5, .9, .95, .99, .999})
+		l.Intervals = &Intervals{P50: in[0], P90: in[1], P95: in[2], P99: in[3], P999: in[4]}
+	}
+	return l
 }
 
 // NewLatency is the figures of d; nil when it is empty.

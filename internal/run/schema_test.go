@@ -71,9 +71,13 @@ type schemaMaker struct {
 
 // enums are the texts of the types that have a fixed set of them.
 var enums = map[reflect.Type][]any{
-	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None},
-	reflect.TypeFor[metric.Model]():    {metric.Closed, metric.Open},
-	reflect.TypeFor[metric.Period]():   {metric.Warmup, metric.Measured, metric.Drain},
+	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None, verdict.Warn},
+	reflect.TypeFor[verdict.Change]():  {verdict.Regressed, verdict.Improved, verdict.Same, verdict.Undecided},
+	reflect.TypeFor[verdict.DriftVerdict](): {
+		verdict.DriftStable, verdict.DriftDegrading, verdict.DriftImproving, verdict.DriftUnstable, verdict.DriftUndecided,
+	},
+	reflect.TypeFor[metric.Model]():  {metric.Closed, metric.Open},
+	reflect.TypeFor[metric.Period](): {metric.Warmup, metric.Measured, metric.Drain},
 }
 
 func (g *schemaMaker) schema(t reflect.Type) map[string]any {

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// CreateSuite makes the directory <out>/suite-<UTC time>, which nobody had before.
-func CreateSuite(out string, at time.Time) (string, error) { return exclusive(out, "suite", at) }
+// CreateSuite makes the directory <out>/<kind>-<UTC time>, which nobody had before,
+// for several runs: kind is suite, ab or repeat.
+func CreateSuite(out, kind string, at time.Time) (string, error) { return exclusive(out, kind, at) }
 
 // CreateIn makes the directory of one scenario of a suite, and moves the link
 // latest, beside the suite's directory, to it. What an earlier attempt left there

@@ -26,7 +26,7 @@ func ExampleJudge() {
 	}
 	j := verdict.Judge(thresholds, verdict.Evidence{
 		Total: total, Model: metric.Closed, Think: true,
-		Window: 50 * time.Second, Complete: true,
+		Window: 50 * time.Second, Duration: time.Minute, Complete: true,
 	})
 	fmt.Println(j.Verdict)
 	for _, reason := range j.Reasons {
@@ -35,7 +35,7 @@ func ExampleJudge() {
 	fmt.Println(j.Thresholds[1].Reason)
 	// Output:
 	// inconclusive
-	// error rate 0.4 % (0.0205-1.88), 1 of 250 requests failed, limit 1 %; not proven: about 500 more requests (1m40s longer) would decide, if the share stays
+	// error rate 0.4 % (0.0205-1.88), 1 of 250 requests failed, limit 1 %; not proven: about 500 more requests would decide, if the share stays: about 1m40s more: -d 2m40s
 	// p95 237 ms (231-243), 0.4 % of 250 requests failed (1) or took over 500 ms, limit 5 %
 }
 

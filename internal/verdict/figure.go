@@ -48,7 +48,7 @@ func (q *question) moreBlocks(value float64, in Interval) string {
 		return "it lies so near to the limit that a longer run would hardly decide"
 	}
 	longer := time.Duration(float64(q.e.Window) * (half*half/(off*off) - 1))
-	return fmt.Sprintf("a run about %s longer would decide, if the figure stays", lengthUp(longer))
+	return "a longer run would decide, if the figure stays: " + q.longer(longer)
 }
 
 // none is the finding of a figure of successful requests where there was none.
@@ -77,7 +77,15 @@ func (q *question) rate(n int64, name string, of func(*Block) int64) finding {
 	if q.e.Window <= 0 {
 		return finding{pBroken: 1, pOwn: 1, few: true, missing: "nothing was measured"}
 	}
-	value := float64(n) / q.e.Window.Seconds()
+	window := q.e.Window.Seconds()
+	value := float64(n) / window
+	if q.e.way != asSeen { // what the spoilt stretches counted is not believed
+		sum := q.s.spoilt()
+		value = float64(n-of(&Block{Requests: sum.Requests, Failed: sum.Failed})) / window
+		if q.e.way == allGood {
+			value *= window / max(window-sum.Length.Seconds(), 1e-9)
+		}
+	}
 	if q.e.Model == metric.Closed {
 		counts, lengths, sum := make([]float64, len(q.s.Blocks)), make([]float64, len(q.s.Blocks)), 0.0
 		for i := range q.s.Blocks {
@@ -86,9 +94,13 @@ func (q *question) rate(n int64, name string, of func(*Block) int64) finding {
 			if b.Length == 0 { // not told: all alike
 				lengths[i] = 1
 			}
+			if sp := b.Spoilt; sp != nil && q.e.way != asSeen {
+				counts[i] -= float64(of(&Block{Requests: sp.Requests, Failed: sp.Failed}))
+				lengths[i] = max(lengths[i]-sp.Length.Seconds(), 0)
+			}
 			sum += counts[i]
 		}
-		if in, ok := RatioInterval(counts, lengths, alpha); ok && sum > 0 {
+		if in, ok := RatioInterval(counts, lengths, q.e.level()); ok && sum > 0 {
 			scale := 2 * value / (in.Low + in.High) // to the window, and what ended in it
 			return q.estimated(value, Interval{max(0, in.Low*scale), in.High * scale}, n, name)
 		}
@@ -111,35 +123,35 @@ func findAttempts(q *question) finding {
 }
 
 func findMean(q *question) finding {
-	s := q.s
-	if s.Response.Count == 0 {
+	s, times := q.s, q.times()
+	if times.Count == 0 {
 		return q.none()
 	}
-	value := float64(s.Response.Sum) / float64(s.Response.Count) / float64(time.Millisecond)
+	value := float64(times.Sum) / float64(times.Count) / float64(time.Millisecond)
 	sums, counts, kept := make([]float64, len(s.Blocks)), make([]float64, len(s.Blocks)), int64(0)
 	for i := range s.Blocks {
-		r := &s.Blocks[i].Response
+		r := q.blockTimes(&s.Blocks[i])
 		sums[i], counts[i] = float64(r.Sum)/float64(time.Millisecond), float64(r.Count)
 		kept += r.Count
 	}
-	if in, ok := RatioInterval(sums, counts, alpha); ok && kept == s.Response.Count {
-		return q.estimated(value, Interval{max(0, in.Low), in.High}, s.Response.Count, "mean")
+	if in, ok := RatioInterval(sums, counts, q.e.level()); ok && kept == times.Count {
+		return q.estimated(value, Interval{max(0, in.Low), in.High}, times.Count, q.t.Metric)
 	}
-	return q.point(value, s.Response.Count, "mean")
+	return q.point(value, times.Count, q.t.Metric)
 }
 
 func findMax(q *question) finding {
-	if q.s.Response.Count == 0 {
+	if q.times().Count == 0 {
 		return q.none()
 	}
-	return q.point(milliseconds(q.s.Response.Max), q.s.Response.Count, "max")
+	return q.point(milliseconds(q.times().Max), q.times().Count, q.t.Metric)
 }
 
 func findMin(q *question) finding {
-	if q.s.Response.Count == 0 {
+	if q.times().Count == 0 {
 		return q.none()
 	}
-	return q.point(milliseconds(q.s.Response.Min), q.s.Response.Count, "min")
+	return q.point(milliseconds(q.times().Min), q.times().Count, q.t.Metric)
 }
 
 func findCount(q *question) finding {

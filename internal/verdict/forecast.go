@@ -12,6 +12,8 @@ type Expected struct {
 	Window   time.Duration // measured
 	Total    time.Duration // of the run, warm-up included
 
+	Looks int // see Evidence; 0 counts as 1
+
 	// Ceiling is the most requests/s that the load can ask for, however fast the
 	// target is; 0: not known.
 	Ceiling float64
@@ -31,22 +33,26 @@ type Shortfall struct {
 // most p when (1-p)^n <= 5 % (Clopper and Pearson 1934).
 func Forecast(t Threshold, x Expected) (s Shortfall, ok bool) {
 	row, _, _, known := lookup(t.Metric)
-	if !known || t.Scope != "" { // endpoints must not be shown to break: nothing need be shown
+	// Endpoints must not be shown to break: nothing need be shown. Nor is it of
+	// stretches of the run, nor where nothing fails.
+	if !known || t.Scope != "" || t.For > 0 || t.Within > 0 || t.Warn {
 		return Shortfall{}, false
 	}
 	s.Threshold = t
 	switch {
-	case t.Quantile > 0 || row.unit == UnitRatio && t.Metric != "pace":
+	case t.Quantile > 0 || row.unit == UnitRatio && !row.whole:
 		limit, clean := row.badLimit(t), "failure"
 		switch {
 		case row.total(t), !row.badUpper(t):
 			return Shortfall{}, false
 		case t.Quantile > 0:
 			clean = "slower or failed one"
+		case t.Metric == "goodput":
+			clean = "slow or failed one"
 		case t.Metric == "checks":
 			clean = "failed check"
 		}
-		s.Requests = MinimumRequests(limit)
+		s.Requests = minimumRequests(limit, alpha/float64(max(x.Looks, 1)))
 		if math.Floor(x.Requests) >= float64(s.Requests) {
 			return Shortfall{}, false
 		}

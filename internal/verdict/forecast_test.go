@@ -74,11 +74,11 @@ func TestMoreIsEnough(t *testing.T) {
 		thresholds := parse(t, "p95 < 500ms")
 		e := evidence(thresholds, 12, l)
 		limit := tidy(1 - .95)
-		s := sample{l.over, l.requests, 0, e.Total.above(500 * time.Millisecond)}
-		if in := s.estimate().interval(); in.High <= limit || in.Low > limit {
+		s := sample{l.over, l.requests, 0, (&question{thresholds[0], percentile, &e.Total, &e}).above(500 * time.Millisecond)}
+		if in := s.estimate(alpha).interval(); in.High <= limit || in.Low > limit {
 			t.Fatalf("%+v is decided: %+v", l, in)
 		}
-		needed := s.estimate().needed(limit)
+		needed := s.estimate(alpha).needed(limit)
 		factor := needed / float64(l.requests)
 		in := Wilson(float64(l.over)*factor, needed, alpha)
 		if in.High > limit+1e-9 && in.Low < limit-1e-9 {

@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/seed-42693903/lt/internal/metric"
 )
@@ -10,21 +11,50 @@ import (
 // Judge judges a run. A threshold on the whole run must be shown to hold; one on
 // endpoints must not be shown to break. Both allow for chance with 5 % at either
 // side, and those on each endpoint for the number of endpoints too.
+//
+// Where the generator was not fit to measure, a verdict on latency or throughput
+// stands only if it is the same with the stretches in question taken as all bad
+// and as all good; where all stand, the run is valid, with a note.
 func Judge(thresholds []Threshold, e Evidence) Judgement {
-	j := Judgement{}
+	e.thresholds, e.drift = thresholds, JudgeDrift(thresholds, &e)
+	j := Judgement{Drift: e.drift}
 	faults, notes := validity(thresholds, &e)
-	j.Validity, j.Notes, j.Valid = faults, notes, len(faults) == 0
-	for _, t := range thresholds {
-		j.Thresholds = append(j.Thresholds, judge(t, &e)...)
+	j.Notes = notes
+	located := true // in the spoilt stretches
+	for _, f := range faults {
+		j.Validity = append(j.Validity, f.text)
+		located = located && f.located
 	}
-	for i := range j.Thresholds {
-		t := &j.Thresholds[i]
-		if e.Total.Requests == 0 && t.Verdict == Pass {
-			t.Verdict, t.Reason = Inconclusive, t.Reason+"; but no request was measured"
+	located = located && e.Spoilt > 0
+	stood, lost := false, false // verdicts that an invalid measurement could take away
+	for _, t := range thresholds {
+		of := judge(t, &e)
+		for i := range of {
+			of[i].Warn = t.Warn
+			if e.Total.Requests == 0 && of[i].Verdict == Pass {
+				of[i].Verdict, of[i].Reason = Inconclusive, of[i].Reason+"; but no request was measured"
+			}
 		}
-		if !j.Valid && withheld(t) {
-			t.Verdict, t.Reason = Invalid, "withheld, for the generator was the bottleneck: "+t.Reason
+		if len(faults) > 0 && slices.ContainsFunc(of, withheld) {
+			keep := located && stands(t, of, &e)
+			stood, lost = stood || keep && !t.Warn, lost || !keep && !t.Warn
+			for i := range of {
+				if !keep && withheld(of[i]) {
+					of[i].Verdict, of[i].Reason = Invalid, "withheld, for the generator was the bottleneck: "+of[i].Reason
+				}
+			}
 		}
+		for i := range of {
+			if v := of[i].Verdict; t.Warn && (v == Fail || v == Inconclusive || v == Invalid) {
+				of[i].Verdict, of[i].ByTarget = Warn, false
+			}
+		}
+		j.Thresholds = append(j.Thresholds, of...)
+	}
+	j.Valid = len(faults) == 0 || stood && !lost
+	if len(faults) > 0 && j.Valid {
+		j.Notes = append([]string{spoiltNote(&e, j.Validity)}, j.Notes...)
+		j.Validity = nil
 	}
 	j.Verdict = combine(&j)
 	j.Reasons = reasons(&j, &e)
@@ -33,11 +63,7 @@ func Judge(thresholds []Threshold, e Evidence) Judgement {
 
 // withheld reports whether an invalid measurement takes the verdict away: that
 // of a latency or a throughput, unless the target's own failures decided it.
-//
-// Here belongs the rule that has yet to come: judge with the seconds that the
-// generator spoilt all bad and all good, and let a verdict stand that is the same
-// both ways.
-func withheld(t *Judged) bool {
+func withheld(t Judged) bool {
 	m, _, _, _ := lookup(t.Metric)
 	return m.gated && !t.ByTarget && t.Verdict != None
 }
@@ -45,8 +71,9 @@ func withheld(t *Judged) bool {
 // combine is the run's verdict: what the first of these rules says.
 func combine(j *Judgement) Verdict {
 	has := func(v Verdict) bool {
-		return slices.ContainsFunc(j.Thresholds, func(t Judged) bool { return t.Verdict == v })
+		return slices.ContainsFunc(j.Thresholds, func(t Judged) bool { return t.Verdict == v && !t.Warn })
 	}
+	asked := slices.ContainsFunc(j.Thresholds, func(t Judged) bool { return !t.Warn })
 	switch {
 	case slices.ContainsFunc(j.Thresholds, func(t Judged) bool { return t.Verdict == Fail && t.ByTarget }):
 		return Fail
@@ -58,7 +85,7 @@ func combine(j *Judgement) Verdict {
 		return Inconclusive
 	case has(Pass):
 		return Pass
-	case len(j.Thresholds) > 0: // asked, and nothing to answer with: no data is never a pass
+	case asked: // and nothing to answer with: no data is never a pass
 		return Inconclusive
 	}
 	return None
@@ -74,33 +101,56 @@ func judge(t Threshold, e *Evidence) []Judged {
 	}
 	if t.Scope == "" {
 		q := question{t, row, &e.Total, e}
-		f := row.find(&q)
+		f := q.find()
 		j := t.judged("", f)
-		j.Verdict, j.Reason = onRun(f)
+		if j.Verdict, j.Reason = onRun(f); row.shown && f.missing != "" {
+			j.Verdict, j.Reason = None, f.missing
+		}
 		j.ByTarget = j.Verdict == Fail && f.byTarget
 		return []Judged{j}
 	}
 	scoped := e.matching(t)
 	if len(scoped) == 0 {
 		j := t.judged(t.Scope, finding{})
-		j.Verdict, j.Reason = None, fmt.Sprintf("no endpoint matches {%s}", t.Scope)
+		j.Verdict, j.Reason = t.nothingMatches()
 		return []Judged{j}
 	}
 	found, p := make([]finding, len(scoped)), make([]float64, len(scoped))
 	for i, s := range scoped {
-		found[i] = row.find(&question{t, row, s, e})
+		found[i] = (&question{t, row, s, e}).find()
 		p[i] = found[i].pBroken
 	}
 	adjusted := Holm(p)
 	all := make([]Judged, len(scoped))
 	for i, f := range found {
 		j := t.judged(scoped[i].Name, f)
-		j.Verdict, j.Reason = onScope(f, adjusted[i], t)
+		j.Verdict, j.Reason = onScope(f, adjusted[i], e.level())
 		j.Reason = scoped[i].Name + ": " + j.Reason
-		j.ByTarget = j.Verdict == Fail && f.pOwn*float64(len(found)) <= alpha
+		j.ByTarget = j.Verdict == Fail && f.pOwn*float64(len(found)) <= e.level()
 		all[i] = j
 	}
 	return all
+}
+
+// find is the answer to the question.
+func (q *question) find() finding {
+	if q.t.For > 0 || q.t.Within > 0 {
+		return q.windows()
+	}
+	return q.row.find(q)
+}
+
+// nothingMatches is the verdict where the scope takes in nothing that was
+// measured. An endpoint that is not there says nothing; a persona or a hop was
+// asked about, and no data is never a pass.
+func (t Threshold) nothingMatches() (Verdict, string) {
+	switch {
+	case strings.HasPrefix(t.Scope, PersonaScope):
+		return Inconclusive, fmt.Sprintf("no data: no persona matches {%s}", t.Scope)
+	case strings.HasPrefix(t.Scope, HopScope):
+		return Inconclusive, fmt.Sprintf("no data: no answer told how long {%s} took", t.Scope)
+	}
+	return None, fmt.Sprintf("no endpoint matches {%s}", t.Scope)
 }
 
 func (t Threshold) judged(scope string, f finding) Judged {
@@ -125,9 +175,9 @@ func onRun(f finding) (Verdict, string) {
 
 // onScope says what a finding means for a threshold on an endpoint, with the
 // p-value that allows for the other endpoints.
-func onScope(f finding, p float64, t Threshold) (Verdict, string) {
+func onScope(f finding, p, a float64) (Verdict, string) {
 	switch {
-	case p <= alpha:
+	case p <= a:
 		return Fail, f.figures
 	case f.n < minExpected && f.few:
 		return None, fmt.Sprintf("not exercised (%s)", requests(f.n))
@@ -139,13 +189,20 @@ func onScope(f finding, p float64, t Threshold) (Verdict, string) {
 	return Pass, f.figures + "; not shown to break it"
 }
 
-// matching are the series that the scope of t asks of: each endpoint, or one of
-// them all together.
+// matching are the series that the scope of t asks of: each endpoint, persona or
+// hop, or one of them all together.
 func (e *Evidence) matching(t Threshold) []*Series {
+	all := e.Endpoints
+	switch {
+	case strings.HasPrefix(t.Scope, PersonaScope):
+		all = e.Personas
+	case strings.HasPrefix(t.Scope, HopScope):
+		all = e.Hops
+	}
 	var found []*Series
-	for i := range e.Endpoints {
-		if t.Matches(e.Endpoints[i].Name) {
-			found = append(found, &e.Endpoints[i])
+	for i := range all {
+		if t.Matches(all[i].Name) {
+			found = append(found, &all[i])
 		}
 	}
 	if t.Each || len(found) < 2 {
@@ -166,6 +223,8 @@ func (s *Series) add(o *Series) {
 	s.Warmup.Requests += o.Warmup.Requests
 	s.Warmup.Failed += o.Warmup.Failed
 	s.Response.Merge(&o.Response)
+	s.Service.Merge(&o.Service)
+	s.addSpans(o)
 	for class, n := range o.Outcomes {
 		s.Outcomes[class] += n
 	}
@@ -177,5 +236,14 @@ func (s *Series) add(o *Series) {
 		b.Requests += o.Blocks[i].Requests
 		b.Failed += o.Blocks[i].Failed
 		b.Response.Merge(&o.Blocks[i].Response)
+		b.Service.Merge(&o.Blocks[i].Service)
+		if sp := o.Blocks[i].Spoilt; sp != nil {
+			if b.Spoilt == nil {
+				b.Spoilt = &Spoilt{}
+			}
+			length := max(b.Spoilt.Length, sp.Length) // of the same stretches
+			b.Spoilt.Add(sp)
+			b.Spoilt.Length = length
+		}
 	}
 }

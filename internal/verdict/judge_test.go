@@ -76,7 +76,7 @@ func (b *Block) slow(n int64) {
 // evidence is a closed run of a minute whose endpoints are the lots.
 func evidence(thresholds []Threshold, blocks int, lots ...lot) Evidence {
 	e := Evidence{
-		Model: metric.Closed, Think: true, Window: time.Minute, Complete: true,
+		Model: metric.Closed, Think: true, Window: time.Minute, Duration: 70 * time.Second, Complete: true,
 		Total: Series{Outcomes: map[metric.Class]int64{}},
 	}
 	for _, l := range lots {
@@ -139,7 +139,7 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			name: "near the limit", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, over: 90}}, want: Inconclusive,
-			reason: "about 3,200 more requests (1m40s longer) would decide, if the share stays",
+			reason: "about 3,200 more requests would decide, if the share stays: about 1m40s more: -d 2m50s",
 		},
 		{
 			name: "fast errors do not flatter", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 2000, failed: 160, class: status404}}, want: Fail,
@@ -176,7 +176,7 @@ func TestJudge(t *testing.T) {
 					e.Total.Blocks[i].Requests += int64(i%2*130 - 65)
 				}
 			},
-			reason: "throughput 33.3/s (26.3-40.4), wanted >= 30/s; not proven: a run about 3m30s longer would decide, if the figure stays",
+			reason: "throughput 33.3/s (26.3-40.4), wanted >= 30/s; not proven: a longer run would decide, if the figure stays: about 3m30s more: -d 4m40s",
 		},
 		{
 			name: "throughput of an endpoint", thresholds: []string{"throughput{GET /a} >= 30/s"}, lots: []lot{{name: "GET /a", requests: 2000, failed: 100, class: timeout}, {name: "GET /b", requests: 2000}}, want: Pass,
@@ -250,6 +250,56 @@ func TestJudge(t *testing.T) {
 			want: Pass, each: []Verdict{None, Pass},
 		},
 		{name: "count of an endpoint never asked", thresholds: []string{"count{GET /a} >= 1"}, lots: []lot{{name: "GET /a"}, {name: "GET /b", requests: 1000}}, want: Fail},
+		{
+			name: "a warning fails no run", thresholds: []string{"p95 < 2s", "p95 < 500ms warn"}, lots: []lot{{requests: 2000, over: 160}},
+			want: Pass, each: []Verdict{Pass, Warn}, reason: "warning: p95 900 ms (900-900), 8 % of 2,000 requests over 500 ms, limit 5 %",
+		},
+		{name: "a warning that is kept", thresholds: []string{"p95 < 2s warn", "error_rate < 1%"}, lots: []lot{{requests: 2000}}, want: Pass},
+		{name: "nothing but warnings judges nothing", thresholds: []string{"p95 < 500ms warn"}, lots: []lot{{requests: 2000, over: 1600}}, want: None, each: []Verdict{Warn}},
+		{
+			name: "goodput counts against each endpoint's own limit", thresholds: []string{"goodput >= 90%", "p95{GET /a} < 500ms", "p99{GET /b} < 1s", "p50 < 1ms"},
+			lots: []lot{{name: "GET /a", requests: 1000, over: 20}, {name: "GET /b", requests: 1000, over: 500, failed: 5, class: timeout}},
+			want: Fail, each: []Verdict{Pass, Pass, Pass, Fail}, reason: "",
+		},
+		{
+			name: "goodput's figures", thresholds: []string{"goodput >= 95%", "p95 < 500ms", "max < 5s", "p99 < 300ms warn"}, lots: []lot{{requests: 1000, over: 6, failed: 4, class: timeout}},
+			want: Pass, each: []Verdict{Pass, Pass, Pass, Warn}, reason: "goodput 99 % (98.3-99.4), 990 of 1,000 requests succeeded within their latency limits, wanted >= 95 %",
+		},
+		{name: "goodput of an endpoint", thresholds: []string{"goodput{GET /a} >= 95%", "p95{GET /a} < 500ms"}, lots: []lot{{name: "GET /a", requests: 1000, over: 200}, {name: "GET /b", requests: 1000}}, want: Fail},
+		{name: "goodput without a latency limit", thresholds: []string{"goodput >= 95%"}, lots: []lot{{requests: 1000, over: 900}}, want: Pass, reason: "succeeded (there is no latency limit)"},
+		{
+			name: "service time", thresholds: []string{"p95 < 500ms", "service_p95 < 500ms", "service_mean < 500ms", "service_max < 500ms", "service_min > 50ms"}, lots: []lot{{requests: 2000, over: 160}},
+			want: Fail, each: []Verdict{Fail, Pass, Pass, Pass, Pass},
+			change: func(e *Evidence) {
+				e.Model = metric.Open
+				for i := range e.Total.Blocks {
+					b := &e.Total.Blocks[i]
+					for range b.Requests {
+						b.Service.Record(90 * time.Millisecond)
+					}
+					e.Total.Service.Merge(&b.Service)
+				}
+			},
+		},
+		{name: "service time is response time in the closed model", thresholds: []string{"service_p95 < 500ms"}, lots: []lot{{requests: 2000, over: 160}}, want: Fail, reason: "service_p95 900 ms"},
+		{
+			name: "a persona", thresholds: []string{"p95{persona:buyer} < 500ms", "p95{persona:*} < 500ms", "p95{each persona:*} < 500ms"}, lots: []lot{{name: "GET /a", requests: 2000}},
+			want: Fail, each: []Verdict{Fail, Fail, Fail, Pass}, reason: "persona:buyer: p95 900 ms",
+			change: func(e *Evidence) {
+				e.Personas = []Series{lot{name: "persona:buyer", requests: 1000, over: 200}.series(12), lot{name: "persona:looker", requests: 1000}.series(12)}
+			},
+		},
+		{
+			name: "a persona that is not there", thresholds: []string{"p95{persona:x} < 500ms", "p95 < 500ms"}, lots: []lot{{name: "GET /a", requests: 2000}},
+			want: Inconclusive, each: []Verdict{Inconclusive, Pass}, reason: "no data: no persona matches {persona:x}",
+		},
+		{
+			name: "a hop", thresholds: []string{"p95{hop:upstream} < 500ms"}, lots: []lot{{name: "GET /a", requests: 2000, over: 2000}}, want: Pass,
+			change: func(e *Evidence) { e.Hops = []Series{lot{name: "hop:upstream", requests: 1000}.series(12)} },
+		},
+		{name: "a hop that says nothing", thresholds: []string{"p95{hop:upstream} < 500ms"}, lots: []lot{{name: "GET /a", requests: 2000}}, want: Inconclusive, reason: "no answer told how long {hop:upstream} took"},
+		{name: "two looks err half as often each", thresholds: []string{"error_rate < 1%"}, lots: []lot{{requests: 367}}, want: Inconclusive, change: func(e *Evidence) { e.Looks = 2 }, reason: "about 1 more request"},
+		{name: "two looks, enough", thresholds: []string{"error_rate < 1%"}, lots: []lot{{requests: 368}}, want: Pass, change: func(e *Evidence) { e.Looks = 2 }},
 		{name: "partial", thresholds: []string{"p95 < 500ms"}, lots: []lot{{requests: 1000}}, want: Pass, change: func(e *Evidence) { e.Complete = false }},
 	}
 	for _, tt := range tests {

@@ -28,13 +28,15 @@ type measure struct {
 	whole   bool // of the whole run only: cannot be asked of an endpoint
 	gated   bool // a latency or a throughput: withheld of an invalid run
 	equals  bool // == makes sense: a counted figure
+	shown   bool // it need only not be shown to break: a run that cannot tell is not judged by it
 	good    bool // a share of the good requests, judged by that of the bad ones
+	windows bool // can be asked of stretches of the run, second by second
 	find    func(*question) finding
 }
 
 // percentile is the row of every pNN. Its names are p50 to p99.99.
 var percentile = measure{
-	name: "p95", aliases: []string{"p50", "p90", "p99", "p99.9"}, unit: UnitMS, gated: true, find: findPercentile,
+	name: "p95", aliases: []string{"p50", "p90", "p99", "p99.9"}, unit: UnitMS, gated: true, windows: true, find: findPercentile,
 	about: "response time that this share of all attempted requests must keep", example: "p95 < 500ms",
 }
 
@@ -42,23 +44,27 @@ var percentile = measure{
 var measures = []measure{
 	percentile,
 	{
-		name: "error_rate", aliases: []string{"errors", "http_req_failed"}, unit: UnitRatio, find: findErrorRate,
+		name: "error_rate", aliases: []string{"errors", "http_req_failed"}, unit: UnitRatio, windows: true, find: findErrorRate,
 		about: "failed requests of all attempted, warm-up included", example: "error_rate < 1%",
 	},
 	{
-		name: "availability", unit: UnitRatio, good: true, find: findAvailability,
+		name: "availability", unit: UnitRatio, windows: true, good: true, find: findAvailability,
 		about: "1 - error_rate", example: "availability >= 99.9%",
 	},
 	{
-		name: "checks", unit: UnitRatio, good: true, find: findChecks,
+		name: "checks", unit: UnitRatio, windows: true, good: true, find: findChecks,
 		about: "answers whose checks held, of those with the expected status", example: "checks > 99%",
 	},
 	{
-		name: "throughput", unit: UnitPerSecond, gated: true, find: findThroughput,
+		name: "goodput", unit: UnitRatio, gated: true, good: true, find: findGoodput,
+		about: "attempted requests that succeeded within every latency limit of the run", example: "goodput >= 95%",
+	},
+	{
+		name: "throughput", unit: UnitPerSecond, gated: true, windows: true, find: findThroughput,
 		about: "successful requests per second", example: "throughput >= 100/s",
 	},
 	{
-		name: "attempts", aliases: []string{"http_reqs"}, unit: UnitPerSecond, gated: true, find: findAttempts,
+		name: "attempts", aliases: []string{"http_reqs"}, unit: UnitPerSecond, gated: true, windows: true, find: findAttempts,
 		about: "attempted requests per second", example: "attempts >= 100/s",
 	},
 	{
@@ -85,11 +91,33 @@ var measures = []measure{
 		name: "pace", unit: UnitRatio, whole: true, gated: true, find: findPace,
 		about: "iterations started over those that the load asks for", example: "pace >= 0.9",
 	},
+	{
+		name: "compliance", unit: UnitRatio, whole: true, gated: true, shown: true, find: findCompliance,
+		about: "windows (a sixtieth of the run) that kept its limits; 3 bad ones in a row always break it", example: "compliance >= 95%",
+	},
+	{
+		name: "degradations", unit: UnitCount, whole: true, gated: true, equals: true, shown: true, find: findDegradations,
+		about: "figures shown to be worse at the run's end than at its start: see drift", example: "degradations == 0",
+	},
 }
+
+// servicePrefix before a percentile, mean, max or min asks for service times.
+const servicePrefix = "service_"
+
+// service reports whether t is about service times rather than response times.
+func (t Threshold) service() bool { return strings.HasPrefix(t.Metric, servicePrefix) }
 
 // lookup finds the row of a metric's canonical name or alias, its canonical
 // name, and for a percentile the quantile. ok is false for an unknown name.
 func lookup(name string) (m measure, canonical string, quantile float64, ok bool) {
+	if of, isService := strings.CutPrefix(name, servicePrefix); isService {
+		m, canonical, quantile, ok = lookup(of)
+		if !ok || m.unit != UnitMS || strings.HasPrefix(canonical, servicePrefix) {
+			return measure{}, "", 0, false
+		}
+		m.example = servicePrefix + m.example
+		return m, servicePrefix + canonical, quantile, true
+	}
 	if name == "med" || name == "median" {
 		name = "p50"
 	}
@@ -128,7 +156,7 @@ func (m measure) badUpper(t Threshold) bool { return t.upper() != m.good || t.Op
 // total reports whether t allows no bad request at all, as availability == 100%
 // does: a statement on this run's requests, which needs no statistics.
 func (m measure) total(t Threshold) bool {
-	return m.unit == UnitRatio && t.Metric != "pace" && m.badUpper(t) && m.badLimit(t) == 0
+	return m.unit == UnitRatio && !m.whole && m.badUpper(t) && m.badLimit(t) == 0
 }
 
 // tidy rounds off what binary fractions add to a decimal share: 1 - 0.95.

@@ -32,8 +32,15 @@ var k6Percentile = regexp.MustCompile(`^p\s*\(\s*([^()]*?)\s*\)$`)
 //
 //	p95 < 500ms              error_rate < 1%           throughput >= 100/s
 //	p99.9 <= 2s              availability >= 99.9%     dropped == 0
+//	service_p95 < 300ms      goodput >= 95%            pace >= 0.9
 //	p95{GET /orders/*} < 300ms        all these endpoints together
 //	p95{each GET /orders/*} < 300ms   each of them by itself; {*} is each of all
+//	p95{persona:buyer} < 300ms        the users of a persona
+//	p95{hop:upstream} < 200ms         what the hop says it took
+//	p95 < 500ms for 30s               broken where it is for 30 s on end
+//	error_rate < 5% within 10s        kept in every 10 s
+//	error_rate < 20% abort after 30s  stops the run once it is shown to be broken
+//	p99 < 1s warn                     never fails
 //
 // k6's spelling is read too: p(95)<500, http_req_duration: p(95)<500 (a bare
 // number is milliseconds), http_req_failed: rate<0.01.
@@ -79,6 +86,9 @@ func parseThreshold(s string) (Threshold, error) {
 	}
 	limit, err := t.setOperator(rest, row)
 	if err != nil {
+		return Threshold{}, err
+	}
+	if limit, err = t.setClauses(limit, row); err != nil {
 		return Threshold{}, err
 	}
 	if k6 == "" && name == "rate" && !t.upper() {
@@ -151,16 +161,29 @@ func (t *Threshold) setMetric(k6, name string) (measure, error) {
 
 func (t *Threshold) setScope(scope string, row measure) error {
 	if tag, after, ok := strings.Cut(scope, ":"); ok && !strings.ContainsAny(tag, " /*{") {
-		if tag != "name" { // k6's tag for the endpoint; it has others
-			return fmt.Errorf(`the scope {%s} is a tag of k6; lt takes the endpoint's name, such as "p95{GET /orders/*} < 300ms"`, scope)
-		}
-		if scope = strings.TrimSpace(after); strings.HasPrefix(scope, "name:") {
-			return fmt.Errorf("the scope {%s} says name twice", scope)
+		switch tag {
+		case "name": // k6's tag for the endpoint; it has others
+			if scope = strings.TrimSpace(after); strings.HasPrefix(scope, "name:") {
+				return fmt.Errorf("the scope {%s} says name twice", scope)
+			}
+		case "persona", "hop":
+		default:
+			return fmt.Errorf(`the scope {%s} is a tag of k6; lt takes the endpoint's name, such as "p95{GET /orders/*} < 300ms", persona:NAME or hop:upstream`, scope)
 		}
 	}
 	each := false
 	if glob, ok := strings.CutPrefix(scope, eachPrefix); ok {
 		scope, each = strings.TrimSpace(glob), true
+	}
+	if name, ok := strings.CutPrefix(scope, PersonaScope); ok {
+		if name = strings.TrimSpace(name); name == "" {
+			return errors.New(`the scope {persona:} names no persona; write "p95{persona:buyer} < 300ms"`)
+		}
+		scope = PersonaScope + name
+	} else if name, ok := strings.CutPrefix(scope, HopScope); ok {
+		if scope = HopScope + strings.TrimSpace(name); scope != HopScope+"upstream" {
+			return fmt.Errorf(`the scope {%s} names no hop that tells of its time; write "p95{hop:upstream} < 200ms"`, scope)
+		}
 	}
 	switch {
 	case scope == "":

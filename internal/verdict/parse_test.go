@@ -3,6 +3,7 @@ package verdict
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -43,6 +44,21 @@ func TestParseThreshold(t *testing.T) {
 		{"error_rate{*} < 1%", Threshold{Expression: "error_rate{*} < 1%", Metric: "error_rate", Scope: "*", Each: true, Op: "<", Limit: .01, Unit: UnitRatio}},
 		{"error_rate{each *} < 1%", Threshold{Expression: "error_rate{*} < 1%", Metric: "error_rate", Scope: "*", Each: true, Op: "<", Limit: .01, Unit: UnitRatio}},
 		{"p95{GET /a:b} < 1s", Threshold{Expression: "p95{GET /a:b} < 1s", Metric: "p95", Quantile: .95, Scope: "GET /a:b", Op: "<", Limit: 1000, Unit: UnitMS}},
+
+		{"p95 < 500ms for 30s", Threshold{Expression: "p95 < 500ms for 30s", Metric: "p95", Quantile: .95, Op: "<", Limit: 500, Unit: UnitMS, For: 30 * time.Second}},
+		{"error_rate<5%  within  90s", Threshold{Expression: "error_rate < 5% within 1m30s", Metric: "error_rate", Op: "<", Limit: .05, Unit: UnitRatio, Within: 90 * time.Second}},
+		{"error_rate < 20 % abort after 30s", Threshold{Expression: "error_rate < 20% abort after 30s", Metric: "error_rate", Op: "<", Limit: .2, Unit: UnitRatio, Abort: true, Grace: 30 * time.Second}},
+		{"p(99) < 1 s for 10s abort", Threshold{Expression: "p99 < 1s for 10s abort", Metric: "p99", Quantile: .99, Op: "<", Limit: 1000, Unit: UnitMS, For: 10 * time.Second, Abort: true}},
+		{"availability > 80% abort within 10s", Threshold{Expression: "availability > 80% within 10s abort", Metric: "availability", Op: ">", Limit: .8, Unit: UnitRatio, Within: 10 * time.Second, Abort: true}},
+		{"throughput >= 100/s for 1h warn", Threshold{Expression: "throughput >= 100/s for 1h warn", Metric: "throughput", Op: ">=", Limit: 100, Unit: UnitPerSecond, For: time.Hour, Warn: true}},
+		{"dropped == 0 warn", Threshold{Expression: "dropped == 0 warn", Metric: "dropped", Op: "==", Limit: 0, Unit: UnitCount, Warn: true}},
+		{"service_p95 < 500ms", Threshold{Expression: "service_p95 < 500ms", Metric: "service_p95", Quantile: .95, Op: "<", Limit: 500, Unit: UnitMS}},
+		{"service_mean{GET /a} < 1s", Threshold{Expression: "service_mean{GET /a} < 1s", Metric: "service_mean", Scope: "GET /a", Op: "<", Limit: 1000, Unit: UnitMS}},
+		{"service_max < 2s", Threshold{Expression: "service_max < 2s", Metric: "service_max", Op: "<", Limit: 2000, Unit: UnitMS}},
+		{"goodput >= 95%", Threshold{Expression: "goodput >= 95%", Metric: "goodput", Op: ">=", Limit: .95, Unit: UnitRatio}},
+		{"p95{persona: buyer } < 300ms", Threshold{Expression: "p95{persona:buyer} < 300ms", Metric: "p95", Quantile: .95, Scope: "persona:buyer", Op: "<", Limit: 300, Unit: UnitMS}},
+		{"error_rate{each persona:*} < 1%", Threshold{Expression: "error_rate{each persona:*} < 1%", Metric: "error_rate", Scope: "persona:*", Each: true, Op: "<", Limit: .01, Unit: UnitRatio}},
+		{"p95{hop:upstream} < 200ms", Threshold{Expression: "p95{hop:upstream} < 200ms", Metric: "p95", Quantile: .95, Scope: "hop:upstream", Op: "<", Limit: 200, Unit: UnitMS}},
 
 		{"http_req_duration: p(95)<500", Threshold{Expression: "p95 < 500ms", Metric: "p95", Quantile: .95, Op: "<", Limit: 500, Unit: UnitMS}},
 		{"http_req_duration:avg<200", Threshold{Expression: "mean < 200ms", Metric: "mean", Op: "<", Limit: 200, Unit: UnitMS}},
@@ -87,6 +103,24 @@ func TestParseThresholdMistakes(t *testing.T) {
 		{"Throughput > 1", `there is no metric "Throughput"; did you mean "throughput >= 100/s"?`},
 		{"banana < 1", `there is no metric "banana"; lt has p95, error_rate, `},
 		{"http_req_duration < 500", `k6's http_req_duration needs an aggregation, such as "http_req_duration: p(95)<500"`},
+		{"p95 < for 30s", "there is no limit before for"},
+		{"p95 < 500ms for", `there is no duration after for; write "for 30s"`},
+		{"p95 < 500ms for long", `"long" after for is no duration`},
+		{"p95 < 500ms for 10ms", "for 10ms is out of what lt can tell, 1s to 24h"},
+		{"p95 < 500ms for 30s within 10s", "for and within exclude each other"},
+		{"p95 < 500ms for 30s for 30s", "it says for twice"},
+		{"p95 < 500ms abort warn", "abort and warn exclude each other"},
+		{"p95 < 500ms warn please", `"please" is no word that may follow a limit`},
+		{"p95 < 500ms abort after", `there is no duration after abort after`},
+		{"max < 500ms for 30s", "max < has no windows"},
+		{"goodput > 90% within 30s", "goodput > has no windows"},
+		{"throughput > 100/s abort", "throughput > cannot abort a run"},
+		{"p95 > 500ms abort", "p95 > cannot abort a run"},
+		{"error_rate == 0 within 10s", "error_rate == has no windows"},
+		{"service_throughput > 1/s", `there is no metric "service_throughput"`},
+		{"service_service_p95 < 1s", `there is no metric`},
+		{"p95{persona:} < 1s", "names no persona"},
+		{"p95{hop:gateway} < 1s", "the scope {hop:gateway} names no hop that tells of its time"},
 		{"http_req_waiting: p(95)<500", "lt does not measure k6's http_req_waiting; it has p95, "},
 		{"http_req_failed: p(95)<500", `lt does not know "p95" of k6's http_req_failed; it has p95, `},
 		{"rate > 0.99", `for checks write "checks > 99%"`},
@@ -132,7 +166,7 @@ func TestParseThresholdMistakes(t *testing.T) {
 func FuzzParseThreshold(f *testing.F) {
 	for _, s := range []string{
 		"p95 < 500ms", "p(99.9)<=2s", "error_rate{*} < 1%", "p95{each GET /a/{id}} < 1.5s", "http_req_duration{name:x}: avg<3",
-		"throughput >= 0.1/s", "availability == 100%", "pace >= .9", "count<1", "p95<.001", "p95{a:b c} < 86400s", "rate<0.07%",
+		"throughput >= 0.1/s", "availability == 100%", "p95 < 1s for 30s", "error_rate<5% within 1m0.5s abort after 3s", "service_p99{persona:x} < 2s warn", "p95{each hop:upstream}<1", "pace >= .9", "count<1", "p95<.001", "p95{a:b c} < 86400s", "rate<0.07%",
 	} {
 		f.Add(s)
 	}
@@ -198,6 +232,10 @@ func TestMerge(t *testing.T) {
 		{"each is not together", parse(t, "p95{GET /*} < 1s"), []string{"p95{each GET /*} < 2s"}, []string{"p95{GET /*} < 1s", "p95{each GET /*} < 2s"}},
 		{"the endpoint rule follows", Default(), []string{"error_rate < 5%"}, []string{"error_rate < 5%", "p95 < 500ms", "error_rate{*} < 5%"}},
 		{"an endpoint rule that was set does not", Default(), []string{"error_rate < 5%", "error_rate{*} < 2%"}, []string{"error_rate < 5%", "p95 < 500ms", "error_rate{*} < 2%"}},
+		{"kinds stand beside each other", Default(), []string{"p95 < 300ms warn", "p95 < 400ms for 30s", "p95 < 450ms within 30s", "error_rate < 20% abort"}, []string{
+			"error_rate < 1%", "p95 < 500ms", "error_rate{*} < 1%", "p95 < 300ms warn", "p95 < 400ms for 30s", "p95 < 450ms within 30s", "error_rate < 20% abort",
+		}},
+		{"of one kind the last wins", nil, []string{"p95 < 300ms for 30s", "p95 < 400ms for 10s"}, []string{"p95 < 400ms for 10s"}},
 		{"the last wins", nil, []string{"p95 < 1s", "p95 < 2s"}, []string{"p95 < 2s"}},
 	}
 	for _, tt := range tests {
@@ -238,6 +276,19 @@ func TestMatches(t *testing.T) {
 	for _, tt := range tests {
 		if got := (Threshold{Scope: tt.scope}).Matches(tt.name); got != tt.want {
 			t.Errorf("%q matches %q: %v", tt.scope, tt.name, got)
+		}
+	}
+}
+
+func TestK6Spelled(t *testing.T) {
+	for s, want := range map[string]bool{
+		"http_req_duration: p(95)<500": true, "p(95)<500": true, " p (95) < 500ms": true, "http_req_failed: rate<0.01": true, "rate<0.01": true,
+		"med < 100": true, "avg<1": true, "checks: rate>0.9": true, "http_req_duration{name:x}: avg<3": true, "dropped_iterations: count==0": true,
+		"p95===3": true, "http_reqs > 3/s": true,
+		"p95 < 500ms": false, "error_rate < 1%": false, "checks > 99%": false, "p95{GET /rate} < 1s": false, "mean < 1s": false, "": false, "dropped == 0": false,
+	} {
+		if got := K6Spelled(s); got != want {
+			t.Errorf("%q: %v", s, got)
 		}
 	}
 }

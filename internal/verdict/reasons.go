@@ -25,6 +25,9 @@ func reasons(j *Judgement, e *Evidence) []string {
 		all = append(all, j.Validity...)
 	}
 	all = append(all, sentences(j, Inconclusive, false)...)
+	for _, s := range sentences(j, Warn, false) {
+		all = append(all, "warning: "+s)
+	}
 	if j.Verdict == Pass {
 		all = append(all, sentences(j, Pass, false)...)
 	}

@@ -42,13 +42,14 @@ type sample struct {
 // estimate is the statistics of a sample.
 type estimate struct {
 	k, n   float64
+	a      float64 // error of each one-sided statement
 	effect float64 // design effect
 	exact  bool    // the blocks tell nothing: exact binomial, taken as independent
 }
 
-func (s sample) estimate() estimate {
-	effect, ok := carefulEffect(s.blocks)
-	return estimate{float64(s.k), float64(s.n), effect, !ok || s.k == 0 || s.k == s.n}
+func (s sample) estimate(a float64) estimate {
+	effect, ok := carefulEffect(s.blocks, a)
+	return estimate{float64(s.k), float64(s.n), a, effect, !ok || s.k == 0 || s.k == s.n}
 }
 
 // carefulEffect is the design effect, enlarged where it is over 1 by what an
@@ -56,7 +57,7 @@ func (s sample) estimate() estimate {
 // than the number of blocks (E. L. Korn and B. I. Graubard, "Confidence intervals
 // for proportions with small expected number of positive counts estimated from
 // survey data", Survey Methodology 24 (1998) 193-201).
-func carefulEffect(blocks []Cluster) (effect float64, ok bool) {
+func carefulEffect(blocks []Cluster, a float64) (effect float64, ok bool) {
 	effect, ok = DesignEffect(blocks)
 	if effect > 1 {
 		used := 0
@@ -65,7 +66,7 @@ func carefulEffect(blocks []Cluster) (effect float64, ok bool) {
 				used++
 			}
 		}
-		t := tQuantile(1-alpha, float64(used-1)) / zAlpha
+		t := tQuantile(1-a, float64(used-1)) / zQuantile(1-a)
 		effect *= t * t
 	}
 	return effect, ok
@@ -74,9 +75,9 @@ func carefulEffect(blocks []Cluster) (effect float64, ok bool) {
 // interval is Wilson's with the design effect, or the exact one.
 func (e estimate) interval() Interval {
 	if e.exact {
-		return ClopperPearson(e.k, e.n, alpha)
+		return ClopperPearson(e.k, e.n, e.a)
 	}
-	return Wilson(e.k/e.effect, e.n/e.effect, alpha)
+	return Wilson(e.k/e.effect, e.n/e.effect, e.a)
 }
 
 // atLeast is the p-value of "the share is no more than limit"; always by the
@@ -91,17 +92,14 @@ func (e estimate) atMost(limit float64) float64 { return AtMost(e.k/e.effect, e.
 
 // needed is how many requests in all would decide, did the share stay as it is.
 func (e estimate) needed(limit float64) float64 {
-	z := zAlpha
+	z := zQuantile(1 - e.a)
 	d := e.k/e.n - limit
 	n := e.effect * z * z * limit * (1 - limit) / (d * d) // where Wilson's bound meets the limit
 	if e.k == 0 {
-		n = float64(MinimumRequests(limit))
+		n = float64(minimumRequests(limit, e.a))
 	}
 	return math.Ceil(max(n, e.n+1))
 }
-
-// zAlpha is the normal quantile of 1-alpha.
-const zAlpha = 1.6448536269514722
 
 // judge finds whether the share of bad requests keeps the threshold.
 func (q *question) judge(s sample) finding {
@@ -112,7 +110,7 @@ func (q *question) judge(s sample) finding {
 	}
 	limit := q.row.badLimit(q.t)
 	share := float64(s.k) / float64(s.n)
-	e := s.estimate()
+	e := s.estimate(q.e.level())
 	o := e
 	o.k = float64(s.own)
 	in := e.interval()
@@ -166,14 +164,24 @@ func (q *question) more(e estimate, limit float64) string {
 	}
 	more = (more + round - 1) / round * round
 	text := "about " + plural(more, "more request")
-	if q.s.Requests > 0 && q.e.Window > 0 {
-		longer := time.Duration(float64(q.e.Window) * float64(more) / float64(q.s.Requests))
-		text += " (" + lengthUp(longer) + " longer)"
-	}
 	if e.k == 0 {
-		return text + " without a bad one would decide"
+		text += " without a bad one would decide"
+	} else {
+		text += " would decide, if the share stays"
 	}
-	return text + " would decide, if the share stays"
+	if q.s.Requests > 0 && q.e.Window > 0 {
+		text += ": " + q.longer(time.Duration(float64(q.e.Window)*float64(more)/float64(q.s.Requests)))
+	}
+	return text
+}
+
+// longer is "about 12m more: -d 22m".
+func (q *question) longer(by time.Duration) string {
+	text := "about " + lengthUp(by) + " more"
+	if q.e.Duration > 0 {
+		text += ": -d " + lengthUp(q.e.Duration+by)
+	}
+	return text
 }
 
 // limitWords is the limit of a threshold on a share, as a sentence ends.
@@ -188,17 +196,17 @@ func (q *question) limitWords(limit float64) string {
 // longer, and gives the percentile itself over all attempts, a failure being
 // slower than anything.
 func findPercentile(q *question) finding {
-	s, limit := q.s, q.t.duration()
-	above := s.Response.CountAbove(limit)
-	f := q.judge(sample{s.Failed + above, s.Requests, own(s.Outcomes), s.above(limit)})
+	s, times := q.s, q.times()
+	limit := q.t.duration()
+	f := q.judge(q.spoilt(sample{s.Failed + times.CountAbove(limit), s.Requests, own(s.Outcomes), q.above(limit)}, (*Spoilt).over))
 	f.value, f.low, f.high = nil, nil, nil
 	if s.Requests == 0 {
 		return f
 	}
 	rank := math.Ceil(q.t.Quantile*float64(s.Requests) - 1e-6)
-	f.value = s.atRank(max(rank, 1))
+	f.value = atRank(times, max(rank, 1))
 	low, high := q.ranks(f.value)
-	f.low, f.high = s.atRank(low), s.atRank(high)
+	f.low, f.high = atRank(times, low), atRank(times, high)
 	head := q.t.Metric + " " + span(f, UnitMS)
 	if f.value == nil {
 		head = q.t.Metric + " beyond measure"
@@ -216,11 +224,30 @@ func findPercentile(q *question) finding {
 	return f
 }
 
+// times are the times that the threshold is about.
+func (q *question) times() *metric.Dist {
+	if q.serviceApart() {
+		return &q.s.Service
+	}
+	return &q.s.Response
+}
+
+// serviceApart reports whether the threshold is about service times, and these
+// are others than the response times.
+func (q *question) serviceApart() bool { return q.t.service() && q.e.Model != metric.Closed }
+
+func (q *question) blockTimes(b *Block) *metric.Dist {
+	if q.serviceApart() {
+		return &b.Service
+	}
+	return &b.Response
+}
+
 // above are the blocks' requests that failed or took longer than limit.
-func (s *Series) above(limit time.Duration) []Cluster {
-	clusters := s.failed()
+func (q *question) above(limit time.Duration) []Cluster {
+	clusters := q.s.failed()
 	for i := range clusters {
-		clusters[i].K += s.Blocks[i].Response.CountAbove(limit)
+		clusters[i].K += q.blockTimes(&q.s.Blocks[i]).CountAbove(limit)
 	}
 	return clusters
 }
@@ -228,41 +255,47 @@ func (s *Series) above(limit time.Duration) []Cluster {
 // ranks is the band of ranks in which the percentile lies, with the design effect
 // at the percentile itself.
 func (q *question) ranks(value *float64) (low, high float64) {
-	n, used := float64(q.s.Requests), 0
-	for i := range q.s.Blocks {
-		if q.s.Blocks[i].Requests > 0 {
+	return q.s.ranks(q.t.Quantile, float64(q.s.Requests), q.e.level(), func(shade float64) []Cluster {
+		if value == nil {
+			return q.s.failed()
+		}
+		return q.above(duration(*value * shade))
+	})
+}
+
+// ranks is the band of ranks, of n, in which a quantile lies; above are the
+// blocks' requests over that quantile, times shade. Where many requests took
+// exactly as long and none longer, those count too.
+func (s *Series) ranks(quantile, n, a float64, above func(shade float64) []Cluster) (low, high float64) {
+	used := 0
+	for i := range s.Blocks {
+		if s.Blocks[i].Requests > 0 {
 			used++
 		}
 	}
 	if used < minBlocks {
-		return OrderRanks(q.t.Quantile, n, alpha)
+		return OrderRanks(quantile, n, a)
 	}
-	return Woodruff(q.t.Quantile, n, q.s.effectAt(value), alpha)
+	effect := 1.0 // all requests took equally long
+	for _, shade := range []float64{1, nextDown} {
+		if at, ok := carefulEffect(above(shade), a); ok {
+			effect = at
+			break
+		}
+	}
+	return Woodruff(quantile, n, effect, a)
 }
 
-// effectAt is the design effect of the share of requests that failed or took
-// longer than value (milliseconds; nil: that failed). Where many requests took
-// exactly as long and none longer, those count too.
-func (s *Series) effectAt(value *float64) float64 {
-	for _, shade := range []float64{1, .998} { // .998: the histogram's next bucket down
-		clusters := s.failed()
-		if value != nil {
-			clusters = s.above(duration(*value * shade))
-		}
-		if effect, ok := carefulEffect(clusters); ok {
-			return effect
-		}
-	}
-	return 1 // all requests took equally long
-}
+// nextDown makes a time one of the histogram's next bucket down.
+const nextDown = .998
 
 // atRank is the value of a rank among all attempts in rising order, failures
 // last, in milliseconds; nil where no success has that rank.
-func (s *Series) atRank(rank float64) *float64 {
-	if rank < 1 || rank > float64(s.Response.Count) {
+func atRank(times *metric.Dist, rank float64) *float64 {
+	if rank < 1 || rank > float64(times.Count) {
 		return nil
 	}
-	return ptr(milliseconds(s.Response.Quantile(rank / float64(s.Response.Count))))
+	return ptr(milliseconds(times.Quantile(rank / float64(times.Count))))
 }
 
 // findErrorRate counts the warm-up too.

@@ -13,6 +13,10 @@ import (
 // on the limit. An interval drawn beside a value is therefore a 90 % one.
 const alpha = 0.05
 
+// level is alpha, split evenly over the looks at the run (Bonferroni): whichever
+// of them decides, the error is at most alpha in all.
+func (e *Evidence) level() float64 { return alpha / float64(max(e.Looks, 1)) }
+
 // minBlocks is the fewest blocks whose spread says anything.
 const minBlocks = 5
 
@@ -45,7 +49,7 @@ func Wilson(k, n, a float64) Interval {
 	if n <= 0 {
 		return Interval{0, 1}
 	}
-	z := distuv.UnitNormal.Quantile(1 - a)
+	z := zQuantile(1 - a)
 	p, zz := k/n, z*z
 	mid := p + zz/(2*n)
 	half := z * math.Sqrt(p*(1-p)/n+zz/(4*n*n))
@@ -137,7 +141,7 @@ func DesignEffect(blocks []Cluster) (effect float64, ok bool) {
 // R. S. Woodruff, "Confidence intervals for medians and other position
 // measures", JASA 47 (1952) 635-646.
 func Woodruff(q, n, effect, a float64) (low, high float64) {
-	half := distuv.UnitNormal.Quantile(1-a) * math.Sqrt(q*(1-q)*n*effect)
+	half := zQuantile(1-a) * math.Sqrt(q*(1-q)*n*effect)
 	return math.Floor(q*n-half) + 1, math.Ceil(q*n + half)
 }
 
@@ -192,6 +196,8 @@ func RatioInterval(y, x []float64, a float64) (in Interval, ok bool) {
 	return Interval{r - half, r + half}, true
 }
 
+func zQuantile(p float64) float64 { return distuv.UnitNormal.Quantile(p) }
+
 func tQuantile(p, freedom float64) float64 {
 	return distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(p)
 }
@@ -227,12 +233,14 @@ func Holm(p []float64) []float64 {
 // MinimumRequests is how many requests show, without a single bad one, that the
 // share of bad ones is at most limit: the smallest n with (1-limit)^n <= 5 %. It
 // is 1 for a limit of 1 and more, and 0 (no number) for a limit of 0.
-func MinimumRequests(limit float64) int64 {
+func MinimumRequests(limit float64) int64 { return minimumRequests(limit, alpha) }
+
+func minimumRequests(limit, a float64) int64 {
 	switch {
 	case limit <= 0:
 		return 0
 	case limit >= 1:
 		return 1
 	}
-	return int64(math.Ceil(math.Log(alpha)/math.Log1p(-limit) - 1e-9))
+	return int64(math.Ceil(math.Log(a)/math.Log1p(-limit) - 1e-9))
 }

@@ -35,7 +35,8 @@ func Default() []Threshold {
 }
 
 // Merge is base with more set over it: a threshold on the same metric and scope
-// is replaced, any other added. The default rule on endpoints follows the run's
+// is replaced, any other added; one with a window, one that aborts and one that
+// warns stand beside each other. The default rule on endpoints follows the run's
 // limit of the error rate. Neither slice is changed.
 func Merge(base, more []Threshold) []Threshold {
 	merged := slices.Clone(base)
@@ -51,7 +52,7 @@ func Merge(base, more []Threshold) []Threshold {
 			continue
 		}
 		for _, t := range merged {
-			if t.Metric == rule.Metric && t.Scope == "" && t.upper() {
+			if t.Metric == rule.Metric && t.Scope == "" && t.upper() && t.plain() {
 				merged[i].Op, merged[i].Limit = t.Op, t.Limit
 				merged[i].Expression = merged[i].expression()
 			}
@@ -61,16 +62,20 @@ func Merge(base, more []Threshold) []Threshold {
 }
 
 func (t Threshold) replaces(old Threshold) bool {
-	return t.Metric == old.Metric && t.Scope == old.Scope && t.Each == old.Each
+	return t.Metric == old.Metric && t.Scope == old.Scope && t.Each == old.Each &&
+		(t.For > 0) == (old.For > 0) && (t.Within > 0) == (old.Within > 0) && t.Abort == old.Abort && t.Warn == old.Warn
 }
+
+// plain reports whether t says nothing but a metric, a scope and a limit.
+func (t Threshold) plain() bool { return t.For == 0 && t.Within == 0 && !t.Abort && !t.Warn }
 
 // duration is the limit of a threshold in milliseconds.
 func (t Threshold) duration() time.Duration {
 	return time.Duration(math.Round(t.Limit * float64(time.Millisecond)))
 }
 
-// Matches reports whether the threshold's scope takes in the endpoint of this
-// name: * stands for any run of characters, slashes too. A threshold on the
+// Matches reports whether the threshold's scope takes in the endpoint, persona or
+// hop of this name: * stands for any run of characters, slashes too. A threshold on the
 // whole run matches none.
 func (t Threshold) Matches(endpoint string) bool { return t.Scope != "" && glob(t.Scope, endpoint) }
 
@@ -106,7 +111,7 @@ func (t Threshold) expression() string {
 	case t.Scope != "":
 		scope = "{" + t.Scope + "}"
 	}
-	return fmt.Sprintf("%s%s %s %s", t.Metric, scope, t.Op, t.limitText())
+	return fmt.Sprintf("%s%s %s %s%s", t.Metric, scope, t.Op, t.limitText(), t.clauses())
 }
 
 // limitText is the limit with its unit, as short as it can be read back exactly.

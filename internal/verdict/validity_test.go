@@ -25,6 +25,15 @@ func TestValidity(t *testing.T) {
 		{name: "late", change: func(e *Evidence) { starts(&e.Generator, 1000, 30*time.Millisecond) }, fault: "P99 of the start delay is 30 ms, allowed 25 ms; use fewer users"},
 		{name: "late, but within 5 % of the limit", thresholds: []string{"p95 < 2s"}, change: func(e *Evidence) { starts(&e.Generator, 1000, 30*time.Millisecond) }},
 		{name: "late for the tightest limit", thresholds: []string{"p95 < 2s", "p50{GET /a} < 50ms"}, change: func(e *Evidence) { starts(&e.Generator, 1000, 6*time.Millisecond) }, fault: "allowed 5 ms"},
+		{name: "late for a limit that only warns", thresholds: []string{"p95 < 500ms", "p50 < 10ms warn"}, change: func(e *Evidence) { starts(&e.Generator, 1000, 20*time.Millisecond) }},
+		{name: "late for the baseline", change: func(e *Evidence) {
+			e.BaselineP95 = 80 * time.Millisecond
+			starts(&e.Generator, 1000, 9*time.Millisecond)
+		}, fault: "P99 of the start delay is 9 ms, allowed 8 ms"},
+		{name: "in time for a slow baseline", change: func(e *Evidence) {
+			e.BaselineP95 = 2 * time.Second
+			starts(&e.Generator, 1000, 24*time.Millisecond)
+		}},
 		{name: "one in a hundred late", change: func(e *Evidence) { starts(&e.Generator, 990, 0); starts(&e.Generator, 10, time.Second) }},
 		{name: "more than that", change: func(e *Evidence) { starts(&e.Generator, 989, 0); starts(&e.Generator, 11, time.Second) }, fault: "started late"},
 		{name: "four of few late", change: func(e *Evidence) { starts(&e.Generator, 40, 0); starts(&e.Generator, 4, time.Second) }},

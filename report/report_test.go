@@ -67,8 +67,10 @@ func TestTerminalFits(t *testing.T) {
 			}
 		}
 	}
-	if n := strings.Count(render(t, "terminal", "passing", Options{Dir: "d"}), "\n"); n > 45 {
-		t.Errorf("the summary of 13 endpoints has %d lines", n)
+	for name, most := range map[string]int{"passing": 40, "invalid": 48, "failing": 56} {
+		if n := strings.Count(render(t, "terminal", name, Options{Dir: "d"}), "\n"); n > most || n < 24 {
+			t.Errorf("%s: the summary of 13 endpoints has %d lines, want 24 to %d", name, n, most)
+		}
 	}
 }
 

@@ -433,6 +433,13 @@ func TestBrowserPrints(t *testing.T) {
 		}
 	}
 	if b.dir != "" {
+		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(703, 900)); err != nil { // A4 without its margins
+			t.Fatal(err)
+		}
+		b.screenshot(t, ctx, "paper")
 		if err := os.WriteFile(filepath.Join(b.dir, "failing.pdf"), pdf, 0o644); err != nil {
 			t.Fatal(err)
 		}

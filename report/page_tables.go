@@ -16,7 +16,7 @@ type thresholdRow struct {
 	Tone, Word, Mark  string
 	Expression, Scope string
 	Value, Interval   string
-	Limit             string
+	Limit, Margin     string
 	Share, ShareLimit string
 	N, Reason         string
 	Bar               *bar
@@ -59,7 +59,7 @@ func thresholdRows(js []verdict.Judged) []thresholdRow {
 			row.Expression, row.Scope = row.Scope, row.Expression
 		}
 		if j.Value != nil {
-			row.Value = quantity(*j.Value, j.Unit)
+			row.Value, row.Margin = quantity(*j.Value, j.Unit), margin(*j.Value, j.Limit)
 		}
 		if j.Share != nil {
 			row.Share = percent(*j.Share) + " %"
@@ -70,6 +70,22 @@ func thresholdRows(js []verdict.Judged) []thresholdRow {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// margin is how far the value is from the limit: "95 % below", "2.4 × the limit".
+func margin(value, limit float64) string {
+	switch ratio := value / limit; {
+	case !(limit > 0) || !(value >= 0) || math.IsInf(ratio, 0):
+		return ""
+	case ratio == 1:
+		return "at the limit"
+	case ratio < 1:
+		return count(max(int64((1-ratio)*100), 1)) + " % below"
+	case ratio < 2:
+		return count(max(int64((ratio-1)*100), 1)) + " % above"
+	default:
+		return decimal(ratio) + " × the limit"
+	}
 }
 
 // newBar draws a threshold; nil where there is nothing to draw. Of a latency

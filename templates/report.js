@@ -193,6 +193,11 @@
         ctx.font = 11.5 * ratio + "px " + getComputedStyle(document.body).fontFamily;
         ctx.textAlign = "right";
         ctx.textBaseline = "bottom";
+        ctx.setLineDash([]);
+        ctx.lineJoin = "round";
+        ctx.lineWidth = 3 * ratio;
+        ctx.strokeStyle = color("card");
+        ctx.strokeText(c.limit.label, u.bbox.left + u.bbox.width - 4 * ratio, y - 3 * ratio);
         ctx.fillText(c.limit.label, u.bbox.left + u.bbox.width - 4 * ratio, y - 3 * ratio);
       }
       ctx.restore();

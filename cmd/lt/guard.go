@@ -43,12 +43,16 @@ type publicError struct {
 }
 
 func (e publicError) Error() string {
+	if !e.addr.IsValid() {
+		return fmt.Sprintf("%s cannot be looked up here, only by the proxy, so that it may be public, and this run asks for more than %d requests/s of it", e.host, publicRate)
+	}
 	return fmt.Sprintf("%s is a public address (%s), and this run asks for more than %d requests/s of it", e.host, e.addr, publicRate)
 }
 
-// allow is asked by the client before each connection.
+// allow is asked by the client before each connection; the zero address is that of
+// a target that only its proxy knows.
 func (g *guard) allow(a netip.AddrPort) error {
-	if addr := a.Addr().Unmap(); !g.open.Load() && g.public(addr) {
+	if addr := a.Addr().Unmap(); !g.open.Load() && (!addr.IsValid() || g.public(addr)) {
 		return publicError{g.host, addr}
 	}
 	return nil

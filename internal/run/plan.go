@@ -52,7 +52,11 @@ type Plan struct {
 	Thresholds     []verdict.Threshold `json:"thresholds"`
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
-	Insecure       bool                `json:"insecure,omitempty"` // TLS certificates were not verified
+	Insecure       bool                `json:"insecure,omitempty"`     // TLS certificates were not verified
+	HTTP           string              `json:"http,omitempty"`         // version: 2; absent: 1.1
+	Connections    int                 `json:"connections,omitempty"`  // of HTTP/2, shared by the users; absent: each user has its own
+	NoKeepAlive    bool                `json:"no_keepalive,omitempty"` // a new connection for each request
+	Proxy          string              `json:"proxy,omitempty"`        // without credentials
 	OnInconclusive string              `json:"on_inconclusive,omitempty"`
 	Setup          *Errand             `json:"setup,omitempty"`
 	Preflight      *Preflight          `json:"preflight,omitempty"`

@@ -234,7 +234,7 @@ func (c *Client) handshake(ctx context.Context, nc net.Conn, session *session) (
 		config = config.Clone()
 		config.ClientSessionCache = session
 	}
-	t := tls.Client(newSecureConn(c, nc), config)
+	t := tls.Client(nc, config)
 	err := t.HandshakeContext(ctx)
 	if err == nil {
 		switch p := t.ConnectionState().NegotiatedProtocol; {

@@ -34,6 +34,8 @@ type h2reader struct {
 	greeted   bool // the peer's settings have come
 	idle      int  // frames since the last that carried something
 	received  int64
+	tables    int // changes of the table of HPACK
+	memo      headMemo
 }
 
 func (r *h2reader) init(c *h2conn, br *bufio.Reader) {
@@ -351,7 +353,24 @@ func (r *h2reader) beginHeaders(f *http2.HeadersFrame, st *stream) error {
 			st.status, st.listSize, st.tail = 0, 0, 0
 		}
 	}
-	return r.readHeaders(f.HeaderBlockFragment(), f.HeadersEnded())
+	block, whole := f.HeaderBlockFragment(), f.HeadersEnded()
+	if st != nil && whole && r.recall(st, block) {
+		r.idle = 0
+		st.in += int64(len(block)) + 9
+		if r.headEnd {
+			r.end(st)
+		}
+		return nil
+	}
+	err := r.readHeaders(block, whole)
+	switch {
+	case err != nil:
+	case !whole || changesTable(block):
+		r.tables++
+	case st != nil && st.id == f.StreamID:
+		r.remember(st, block)
+	}
+	return err
 }
 
 // readHeaders takes a part of a header block.

@@ -1,5 +1,0 @@
-package client
-
-import "net"
-
-func newSecureConn(_ *Client, nc net.Conn) net.Conn { return nc }

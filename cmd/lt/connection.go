@@ -84,7 +84,7 @@ func (o *runOptions) parseConnection(s *settings) {
 
 func (o *runOptions) parseTLS(s *settings) {
 	c := &o.conn
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.insecure, ServerName: s.str("sni")}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.str("sni")}
 	switch v := s.str("tls-min"); v {
 	case "", "1.2":
 	case "1.3":

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,6 @@ type h2conn struct {
 	window   int64  // of the connection, to send
 	initial  int64  // of a new stream
 	frameMax int
-	tableMax uint32
 	draining bool // no further stream; closed with the last
 	err      error
 	fatal    error // what will be err, whatever else happens on the way
@@ -75,7 +75,7 @@ type h2conn struct {
 func newH2Conn(client *Client, d dialled, shared bool) *h2conn {
 	c := &h2conn{
 		client: client, nc: d.nc, made: d, shared: shared,
-		streams: map[uint32]*stream{}, nextID: 1, most: firstStreams, window: 65535, initial: 65535, frameMax: maxFrame, tableMax: defaultTable,
+		streams: map[uint32]*stream{}, nextID: 1, most: firstStreams, window: 65535, initial: 65535, frameMax: maxFrame,
 	}
 	c.made.nc = nil
 	size := 4 << 10
@@ -213,13 +213,13 @@ func (c *h2conn) pump(st *stream) {
 
 // pumpAll goes on with the bodies that wait.
 func (c *h2conn) pumpAll() {
+	for _, st := range c.resting {
+		st.resting = false
+	}
 	waiting := c.resting
 	c.resting = c.resting[:0]
 	for _, st := range waiting {
-		st.resting = false
-		if st.open {
-			c.pump(st)
-		}
+		c.pump(st)
 	}
 }
 
@@ -277,16 +277,16 @@ func (c *h2conn) finish(st *stream, err error) {
 	if !st.open {
 		return
 	}
-	st.open, st.err = false, err
-	st.rest = nil
+	st.open, st.err, st.rest = false, err, nil
+	if st.resting {
+		c.resting = slices.DeleteFunc(c.resting, func(r *stream) bool { return r == st })
+	}
+	if c.reader.headers == st {
+		c.reader.headers = nil // they are read to their end, for HPACK's sake
+	}
 	if st.queued {
 		st.queued = false
-		for i, q := range c.queue {
-			if q == st {
-				c.queue = append(c.queue[:i], c.queue[i+1:]...)
-				break
-			}
-		}
+		c.queue = slices.DeleteFunc(c.queue, func(q *stream) bool { return q == st })
 	} else {
 		delete(c.streams, st.id)
 		for len(c.queue) > 0 && len(c.streams) < int(c.most) && !c.draining && c.err == nil {
@@ -306,7 +306,7 @@ func (c *h2conn) finish(st *stream, err error) {
 // cancel ends st early, if w still watches it, and tells the peer.
 func (c *h2conn) cancel(st *stream, w *watch, err error) {
 	c.mu.Lock()
-	if st.open && st.by == w && st.conn.Load() == c {
+	if st.conn.Load() == c && st.open && st.by == w {
 		c.abandon(st, http2.ErrCodeCancel, err)
 	}
 	c.flushLater()

@@ -35,7 +35,7 @@ func (r *h2reader) recall(st *stream, block []byte) bool {
 
 // remember notes what a block has said, which st has taken from it.
 func (r *h2reader) remember(st *stream, block []byte) {
-	if len(block) <= maxHeaderLine && st.final && st.terse() && st.status >= 200 {
+	if !st.final && st.problem == nil && st.status >= 200 && st.terse() {
 		r.memo = headMemo{append(r.memo.block[:0], block...), r.tables, st.status, st.length, st.listSize}
 	}
 }

@@ -25,17 +25,16 @@ type h2reader struct {
 	last   atomic.Int64 // time of the run's clock after the last read
 
 	// Of the goroutine that reads; idle under the lock of the connection.
-	headers   *stream // whose headers are being read; nil: of one that has ended
-	headersID uint32
-	headEnd   bool // they end the stream
-	interim   bool
-	block     int // bytes of them, frames included
-	fields    int
-	greeted   bool // the peer's settings have come
-	idle      int  // frames since the last that carried something
-	received  int64
-	tables    int // changes of the table of HPACK
-	memo      headMemo
+	headers  *stream // whose headers are being read; nil: of one that has ended
+	headEnd  bool    // they end the stream
+	interim  bool
+	block    int // bytes of them, frames included
+	fields   int
+	greeted  bool // the peer's settings have come
+	idle     int  // frames since the last that carried something
+	received int64
+	tables   int // changes of the table of HPACK
+	memo     headMemo
 }
 
 func (r *h2reader) init(c *h2conn, br *bufio.Reader) {
@@ -342,7 +341,7 @@ func (r *h2reader) end(st *stream) {
 
 // beginHeaders takes the beginning of headers or trailers.
 func (r *h2reader) beginHeaders(f *http2.HeadersFrame, st *stream) error {
-	r.headers, r.headersID, r.headEnd, r.block, r.fields, r.interim = st, f.StreamID, f.StreamEnded(), 0, 0, false
+	r.headers, r.headEnd, r.block, r.fields, r.interim = st, f.StreamEnded(), 0, 0, false
 	if st != nil {
 		if st.firstByte == 0 {
 			st.firstByte = time.Duration(r.last.Load())
@@ -362,15 +361,7 @@ func (r *h2reader) beginHeaders(f *http2.HeadersFrame, st *stream) error {
 		}
 		return nil
 	}
-	err := r.readHeaders(block, whole)
-	switch {
-	case err != nil:
-	case !whole || changesTable(block):
-		r.tables++
-	case st != nil && st.id == f.StreamID:
-		r.remember(st, block)
-	}
-	return err
+	return r.readHeaders(block, whole)
 }
 
 // readHeaders takes a part of a header block.
@@ -381,9 +372,6 @@ func (r *h2reader) readHeaders(fragment []byte, ended bool) error {
 		return fmt.Errorf("%w: more than %d bytes of headers", errTooLarge, r.c.client.opts.MaxHeader)
 	}
 	st := r.headers
-	if st != nil && (!st.open || st.id != r.headersID) { // it has ended meanwhile
-		st, r.headers = nil, nil
-	}
 	if st != nil {
 		st.in += int64(len(fragment)) + 9
 	}
@@ -396,6 +384,11 @@ func (r *h2reader) readHeaders(fragment []byte, ended bool) error {
 	}
 	if err := r.dec.Close(); err != nil {
 		return protocolError("HPACK: " + err.Error())
+	}
+	if r.block > len(fragment)+9 || changesTable(fragment) {
+		r.tables++
+	} else if st != nil {
+		r.remember(st, fragment)
 	}
 	if st == nil {
 		return nil

@@ -59,6 +59,12 @@ func (s *Scenario) canonical() object {
 
 // canonicalExtras adds what most scenarios lack, so that theirs keep their digest.
 func (s *Scenario) canonicalExtras(o object) {
+	if s.HTTP2 {
+		o["http"] = "2"
+	}
+	if s.Connections > 0 {
+		o["connections"] = s.Connections
+	}
 	if !s.Cookies && !s.exact {
 		o["cookies"] = false
 	}

@@ -23,6 +23,8 @@ type Scenario struct {
 	Cookies      bool   // each user keeps the cookies that it is sent
 	Compressed   bool   // answers may come compressed
 	Redirect     Redirect
+	HTTP2        bool // the run speaks HTTP/2; a flag says so, no file
+	Connections  int  // of HTTP/2, shared by all users; 0: each has its own; likewise
 
 	feeds  []*feedTable
 	file   string // names the scenario in mistakes

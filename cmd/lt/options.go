@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +42,7 @@ type runOptions struct {
 	inURL          []string // secrets in the query of a URL that is run, and in its body
 	redactor       *client.Redactor
 	insecure       bool
+	conn           connection
 	timeout        time.Duration
 	connectTimeout time.Duration
 	labels         map[string]string
@@ -94,6 +94,7 @@ func addRunFlags(s *settings) {
 	s.text("method", "X", "METHOD", "with a URL: the method")
 	s.text("body", "", "TEXT|@FILE", "with a URL: the request's body")
 	f.BoolP("insecure", "k", false, "do not verify TLS certificates; stamped on the report")
+	addConnectionFlags(s)
 	s.list("threshold", "", "'p95 < 500ms'", "replaces one of the same metric and scope, else adds (repeatable)")
 	f.Bool("no-thresholds", false, "drop all thresholds but those of --threshold")
 	s.text("on-inconclusive", "", "fail|warn", "whether NOT PROVEN fails (exit 5, the default) or only warns (exit 0)")
@@ -168,6 +169,7 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	o.parseWatched(s)
 	if o.scenario != nil {
 		o.parseTarget(s)
+		o.parseConnection(s)
 		o.parseLoad(s)
 		o.parseExtend(s)
 		o.parseThresholds(s)
@@ -386,14 +388,6 @@ func (o *runOptions) parseThresholds(s *settings) {
 		}
 	}
 	o.thresholds = verdict.Merge(o.thresholds, given)
-}
-
-// tls is how connections are secured; nil: verified against the system's roots.
-func (o *runOptions) tls() *tls.Config {
-	if !o.insecure {
-		return nil
-	}
-	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
 }
 
 // color says whether to colour what goes to stdout, and how wide it is.

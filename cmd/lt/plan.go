@@ -26,8 +26,14 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 		Schema: run.Schema, LT: version(), Scenario: o.scenario.Name, ScenarioDigest: o.scenario.Digest(),
 		Purpose: o.scenario.Description, Workload: o.scenario.Workload, Target: o.target.String(), Reference: o.reference,
 		Labels: o.labels, Seed: o.seed, Profile: o.profile, Thresholds: slices.Clone(o.thresholds),
-		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, OnInconclusive: o.onInconclusive, FirstLook: o.firstLook,
+		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, Connections: o.conn.connections, NoKeepAlive: o.conn.noKeepAlive, OnInconclusive: o.onInconclusive, FirstLook: o.firstLook,
 		Command: o.command, Resolution: run.Resolution(o.profile.Duration()),
+	}
+	if o.conn.http2 {
+		p.HTTP = "2"
+	}
+	if o.conn.proxy != nil {
+		p.Proxy = o.conn.proxy.Scheme + "://" + o.conn.proxy.Host
 	}
 	if !o.seeded {
 		var b [8]byte
@@ -163,6 +169,9 @@ func (r *runner) printPlan() {
 	}
 	if p.Insecure {
 		line("", "TLS certificates are NOT verified (-k)")
+	}
+	if how := r.o.conn.describe(); how != "" {
+		line("connection", "%s", how)
 	}
 	line("load", "%s; %s model", p.Load(), p.Profile.Model)
 	if personas := r.o.scenario.Describe().Personas; len(personas) > 1 || p.Workload != "" {

@@ -145,8 +145,10 @@ func (r *runner) prepare() error {
 	r.guard = newGuard(r.env, o)
 	var err error
 	r.client, err = client.New(client.Options{
-		Target: o.target, Clock: r.clock, Timeout: o.timeout, ConnectTimeout: o.connectTimeout, TLS: o.tls(),
+		Target: o.target, Clock: r.clock, Timeout: o.timeout, ConnectTimeout: o.connectTimeout,
 		Allow: r.guard.allow, Lookup: r.env.Lookup,
+		TLS: o.conn.tls, NoResume: o.conn.noResume, HTTP2: o.conn.http2, Connections: o.conn.connections, NoKeepAlive: o.conn.noKeepAlive,
+		Proxy: o.conn.proxy, Detours: o.conn.detours, Pins: o.conn.pins, Sources: o.conn.sources, Refresh: o.conn.refresh,
 	})
 	if err != nil {
 		return usageErrorf("%w", err)

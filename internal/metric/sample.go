@@ -28,7 +28,8 @@ func (c Clock) Origin() time.Time { return c.origin }
 type Sample struct {
 	Due       time.Duration // when the request should have started
 	Sent      time.Duration // before the dial, or before the first byte written
-	Connected time.Duration // the connection stood; zero on a reused one
+	Resolved  time.Duration // the target's addresses were known; zero unless they were looked up for this one
+	Connected time.Duration // the connection stood, through a proxy that to the target; zero on a reused one
 	TLSDone   time.Duration // the handshake was done; zero on a reused one or plain HTTP
 	FirstByte time.Duration // the first byte of the answer
 	End       time.Duration // the last byte of the answer, or the failure

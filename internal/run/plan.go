@@ -55,7 +55,11 @@ type Plan struct {
 	Hops           []string            `json:"hops,omitempty"`          // those that tell how long they took
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
-	Insecure       bool                `json:"insecure,omitempty"` // TLS certificates were not verified
+	Insecure       bool                `json:"insecure,omitempty"`     // TLS certificates were not verified
+	HTTP           string              `json:"http,omitempty"`         // version: 2; absent: 1.1
+	Connections    int                 `json:"connections,omitempty"`  // of HTTP/2, shared by the users; absent: each user has its own
+	NoKeepAlive    bool                `json:"no_keepalive,omitempty"` // a new connection for each request
+	Proxy          string              `json:"proxy,omitempty"`        // without credentials
 	OnInconclusive string              `json:"on_inconclusive,omitempty"`
 	Setup          *Errand             `json:"setup,omitempty"`
 	Preflight      *Preflight          `json:"preflight,omitempty"`

@@ -36,8 +36,16 @@ type Snapshot struct {
 	Nominal    float64 // what the profile asks for in the interval: user-seconds (closed model), arrivals (open)
 	Idle       int64   // iterations in which the user found nothing to do
 	Dropped    int64   // open model: due while all users were in flight and none could be added
+	Waited     int64   // open model: started late, for they were due while all users were in flight
 	Unsent     int64   // open model: due, never started, though users were idle: the generator's fault
-	StartDelay Dist    // due to start, of every iteration that had a due time
+	StartDelay Dist    // due to start, of every iteration that had a due time and did not wait for a user
+
+	// What Little's law relates: the time that requests spent in flight in the
+	// interval, as counted when they began and ended, and the service times of
+	// those that ended in it. Over a whole run, in which every request ends, both
+	// are the same but for the moment between Begin and Sent.
+	InFlight  time.Duration
+	Residence time.Duration
 
 	Health    Health
 	Exemplars []Exemplar
@@ -53,6 +61,7 @@ type EndpointSnapshot struct {
 	Response Dist            // response time of successful requests
 	Service  Dist            // service time of successful requests; empty in the closed model, where it is the response time
 	Failures Dist            // response time of failed requests
+	Spans    [NumSpans]Dist  // see Span
 
 	Reconnects int64 // connections found closed, and replaced, before a request's first byte
 	BytesOut   int64
@@ -119,6 +128,9 @@ func Merge(a, b *Snapshot) *Snapshot {
 	m.Iterations += b.Iterations
 	m.Idle += b.Idle
 	m.Dropped += b.Dropped
+	m.Waited += b.Waited
+	m.InFlight += b.InFlight
+	m.Residence += b.Residence
 	m.Unsent += b.Unsent
 	m.StartDelay = a.StartDelay.Clone()
 	m.StartDelay.Merge(&b.StartDelay)
@@ -152,6 +164,9 @@ func (e *EndpointSnapshot) Add(o *EndpointSnapshot) {
 	e.Response.Merge(&o.Response)
 	e.Service.Merge(&o.Service)
 	e.Failures.Merge(&o.Failures)
+	for i := range e.Spans {
+		e.Spans[i].Merge(&o.Spans[i])
+	}
 	if e.Outcomes == nil {
 		e.Outcomes = maps.Clone(o.Outcomes)
 		return

@@ -92,8 +92,10 @@ func (r *Recorder) Record(row int, s *Sample) {
 		if r.model == Open {
 			t.service.Record(s.End - s.Sent)
 		}
-		t.spans[SpanFirstByte].Record(s.FirstByte - max(s.Sent, s.Connected, s.TLSDone))
-		t.spans[SpanTransfer].Record(s.End - s.FirstByte)
+		if s.FirstByte > 0 {
+			t.spans[SpanFirstByte].Record(s.FirstByte - max(s.Sent, s.Connected, s.TLSDone))
+			t.spans[SpanTransfer].Record(s.End - s.FirstByte)
+		}
 		if s.Upstream > 0 {
 			t.spans[SpanUpstream].Record(s.Upstream)
 		}

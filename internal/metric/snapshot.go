@@ -73,6 +73,7 @@ type EndpointSnapshot struct {
 type Health struct {
 	CPU         float64       `json:"cpu_percent"`          // of one core: 100 is a core kept busy
 	CPUQuota    float64       `json:"cpu_quota"`            // cores that this process may use
+	Throttled   time.Duration `json:"throttled_ns"`         // the quota of the control group kept it from running
 	RSS         int64         `json:"rss_bytes"`            //
 	Goroutines  int           `json:"goroutines"`           //
 	GCPauseMax  time.Duration `json:"gc_pause_max_ns"`      //
@@ -92,7 +93,7 @@ func (h Health) Worse(o Health) Health {
 	return Health{
 		CPU: max(h.CPU, o.CPU), CPUQuota: min(h.CPUQuota, o.CPUQuota), RSS: max(h.RSS, o.RSS),
 		Goroutines: max(h.Goroutines, o.Goroutines), GCPauseMax: max(h.GCPauseMax, o.GCPauseMax),
-		GCPause: max(h.GCPause, o.GCPause), SchedP99: max(h.SchedP99, o.SchedP99),
+		GCPause: max(h.GCPause, o.GCPause), Throttled: max(h.Throttled, o.Throttled), SchedP99: max(h.SchedP99, o.SchedP99),
 		Stalls: max(h.Stalls, o.Stalls), StallMax: max(h.StallMax, o.StallMax), StallTotal: max(h.StallTotal, o.StallTotal),
 		Steal: max(h.Steal, o.Steal), Pressure: max(h.Pressure, o.Pressure),
 		ClockJump: max(h.ClockJump, o.ClockJump), ObserverLag: max(h.ObserverLag, o.ObserverLag),

@@ -27,10 +27,13 @@ type Collector struct {
 	outages     []Outage
 	dead        *Outage // the outage that the last interval was part of
 
-	iterations, idle int64   // measured and drain
-	dropped, unsent  int64   // of the whole run
-	started          int64   // iterations, measured only
-	nominal          float64 // measured only
+	iterations, idle int64         // measured and drain
+	dropped, unsent  int64         // of the whole run
+	waited           int64         // likewise
+	inFlight         time.Duration // likewise
+	residence        time.Duration // likewise
+	started          int64         // iterations, measured only
+	nominal          float64       // measured only
 	window           time.Duration
 	warmup           time.Duration
 	end              time.Duration
@@ -56,6 +59,7 @@ type series struct {
 
 	service    metric.Dist
 	failed     metric.Dist
+	spans      [metric.NumSpans]metric.Dist
 	reconnects int64
 	bytesOut   int64
 	bytesIn    int64
@@ -79,6 +83,8 @@ type healthSum struct {
 	quota      float64
 	rss        int64
 	gcMax      time.Duration
+	sched      time.Duration // the worst P99 of an interval
+	throttled  time.Duration
 	gcTotal    time.Duration
 	stalls     int
 	stallMax   time.Duration
@@ -114,6 +120,9 @@ func (c *Collector) Add(iv *Interval, g *group) {
 	c.events = append(c.events, iv.Events...)
 	c.dropped += iv.Dropped // wherever: what is dropped is counted
 	c.unsent += iv.Unsent
+	c.waited += iv.Waited
+	c.inFlight += iv.InFlight
+	c.residence += iv.Residence
 	if figures {
 		c.iterations += iv.Iterations
 		c.idle += iv.Idle
@@ -240,6 +249,11 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		case KindFailed:
 			c.each[e.Endpoint].failed.Merge(d)
 			c.total.failed.Merge(d)
+		default:
+			if span, ok := metric.ParseSpan(e.Kind); ok {
+				c.each[e.Endpoint].spans[span].Merge(d)
+				c.total.spans[span].Merge(d)
+			}
 		}
 	}
 	if figures {
@@ -289,6 +303,8 @@ func (c *Collector) addHealth(iv *Interval) {
 	s.quota = h.CPUQuota
 	s.rss = max(s.rss, h.RSS)
 	s.gcMax = max(s.gcMax, h.GCPauseMax)
+	s.sched = max(s.sched, h.SchedP99)
+	s.throttled += max(h.Throttled, 0)
 	s.gcTotal += h.GCPause
 	s.stalls += h.Stalls
 	s.stallMax = max(s.stallMax, h.StallMax)

@@ -121,6 +121,9 @@ func (j *Journal) group(length time.Duration) *group {
 		add(i, KindOK, &e.Response)
 		add(i, KindService, &e.Service)
 		add(i, KindFailed, &e.Failures)
+		for span := range e.Spans {
+			add(i, metric.Span(span).String(), &e.Spans[span])
+		}
 	}
 	add(-1, KindStartDelay, &j.hold.StartDelay)
 	return g
@@ -171,7 +174,7 @@ func newInterval(p *Plan, s *metric.Snapshot) *Interval {
 	iv := &Interval{
 		Seq: s.Seq, Offset: s.Offset, Length: s.Length, Period: s.Period, Final: s.Final,
 		Users: s.Users, Target: s.Target, Nominal: s.Nominal, Iterations: s.Iterations, Idle: s.Idle,
-		Dropped: s.Dropped, Unsent: s.Unsent, Health: s.Health, Exemplars: s.Exemplars, Events: s.Events,
+		Dropped: s.Dropped, Waited: s.Waited, Unsent: s.Unsent, InFlight: s.InFlight, Residence: s.Residence, Health: s.Health, Exemplars: s.Exemplars, Events: s.Events,
 		Endpoints: []IntervalEndpoint{},
 	}
 	for i := range s.Endpoints {

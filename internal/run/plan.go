@@ -99,8 +99,11 @@ type Interval struct {
 	Iterations int64              `json:"iterations"`
 	Idle       int64              `json:"idle,omitempty"`
 	Dropped    int64              `json:"dropped,omitempty"`
+	Waited     int64              `json:"waited,omitempty"` // iterations due while all users were in flight, started late
 	Unsent     int64              `json:"unsent,omitempty"`
-	Endpoints  []IntervalEndpoint `json:"endpoints"` // those with requests in the interval
+	InFlight   time.Duration      `json:"in_flight_ns"` // time that requests were in flight, summed over them
+	Residence  time.Duration      `json:"residence_ns"` // service times of the requests that ended
+	Endpoints  []IntervalEndpoint `json:"endpoints"`    // those with requests in the interval
 	Health     metric.Health      `json:"health"`
 	Exemplars  []metric.Exemplar  `json:"exemplars,omitempty"`
 	Events     []metric.Event     `json:"events,omitempty"`
@@ -122,7 +125,7 @@ type HistogramIndex struct {
 // digits only.
 type HistogramEntry struct {
 	Endpoint int           `json:"i"`    // in Plan.Endpoints; -1: of the generator
-	Kind     string        `json:"kind"` // ok, service, failed; start_delay
+	Kind     string        `json:"kind"` // ok, service, failed; start_delay; dns, connect, tls, first_byte, transfer, upstream
 	Count    int64         `json:"n"`
 	Sum      time.Duration `json:"sum_ns"`
 	Min      time.Duration `json:"min_ns"`
@@ -135,6 +138,7 @@ const (
 	KindService    = "service"     // service times of successful requests, open model
 	KindFailed     = "failed"      // response times of failed requests
 	KindStartDelay = "start_delay" // of iterations
+	// The names of metric.Span are kinds too.
 )
 
 // An IntervalEndpoint is one endpoint's counts in an interval.

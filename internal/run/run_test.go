@@ -46,7 +46,11 @@ func record(t *testing.T, j *Journal, p *Plan, seconds, n int, fails func(s, i i
 		for row := range rows {
 			for i := range n {
 				sent := time.Duration(s)*time.Second + time.Millisecond
-				sm := metric.Sample{Due: sent, Sent: sent, End: sent + time.Duration(1+r.IntN(200))*time.Millisecond, Status: 200, BytesIn: 10, BytesOut: 5}
+				sm := metric.Sample{Due: sent, Sent: sent, Phase: metric.PhaseBody, Upstream: 300 * time.Microsecond, End: sent + time.Duration(1+r.IntN(200))*time.Millisecond, Status: 200, BytesIn: 10, BytesOut: 5}
+				sm.FirstByte = sm.End - time.Duration(r.IntN(int(sm.End-sent)))
+				if i%3 == 0 {
+					sm.Resolved, sm.Connected, sm.TLSDone = sent+100, sent+90_000, sent+800_000
+				}
 				if fails != nil && fails(s, i) {
 					sm.Outcome, sm.Status = metric.Status, 503
 				}

@@ -89,6 +89,7 @@ Start here:
 		newReportCmd(env),
 		scenariosCmd,
 		newServeCmd(env),
+		newSelftestCmd(env),
 		newVersionCmd(env),
 		newManCmd(env),
 		newExitCodesTopic(),

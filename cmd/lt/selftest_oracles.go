@@ -278,8 +278,8 @@ func queued(rate, busy float64, duration time.Duration, seed uint64) *oracle {
 func selftestOracles() []*oracle {
 	return []*oracle{
 		paced(5000, 10*time.Second),
-		stalled(500, time.Second, 10*time.Second, 30*time.Second, 10_000),
-		stalled(500, time.Second, 10*time.Second, 30*time.Second, 20),
+		stalled(500, time.Second, 10*time.Second, 31*time.Second, 10_000),
+		stalled(500, time.Second, 10*time.Second, 31*time.Second, 20),
 		delayed(200, 20*time.Millisecond, 30*time.Second, 1),
 		queued(100, .6, 30*time.Second, 1),
 	}

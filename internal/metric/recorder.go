@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -186,12 +187,14 @@ type Recorders struct {
 	rows      []Row
 	endpoints []Endpoint // distinct, in order of first use
 	endpoint  []int      // row -> index in endpoints
+	personas  []string   // distinct, in order of first use
+	persona   []int      // row -> index in personas
 	shards    []*Recorder
 }
 
 // NewRecorders makes n shards for the given rows.
 func NewRecorders(model Model, rows []Row, n int) *Recorders {
-	rs := &Recorders{rows: rows, endpoint: make([]int, len(rows)), shards: make([]*Recorder, n)}
+	rs := &Recorders{rows: rows, endpoint: make([]int, len(rows)), persona: make([]int, len(rows)), shards: make([]*Recorder, n)}
 	at := map[Endpoint]int{}
 	for i, row := range rows {
 		j, ok := at[row.Endpoint]
@@ -201,6 +204,10 @@ func NewRecorders(model Model, rows []Row, n int) *Recorders {
 			rs.endpoints = append(rs.endpoints, row.Endpoint)
 		}
 		rs.endpoint[i] = j
+		if rs.persona[i] = slices.Index(rs.personas, row.Persona); rs.persona[i] < 0 {
+			rs.persona[i] = len(rs.personas)
+			rs.personas = append(rs.personas, row.Persona)
+		}
 	}
 	for i := range rs.shards {
 		rs.shards[i] = &Recorder{
@@ -227,13 +234,19 @@ func newTally(rows int) *tally {
 func (rs *Recorders) Shard(user int) *Recorder { return rs.shards[user%len(rs.shards)] }
 
 // Take moves everything recorded since the last Take into a new Snapshot, of
-// which it fills Endpoints, Iterations, Idle, Waited, Residence, StartDelay
+// which it fills Endpoints, Personas, Iterations, Idle, Waited, Residence, StartDelay
 // and Exemplars. Only one
 // goroutine, the Runner's, may call it.
 func (rs *Recorders) Take() *Snapshot {
 	s := &Snapshot{Endpoints: make([]EndpointSnapshot, len(rs.endpoints))}
 	for i, e := range rs.endpoints {
 		s.Endpoints[i] = EndpointSnapshot{Endpoint: e, Outcomes: map[Class]int64{}}
+	}
+	if len(rs.personas) > 1 { // of one, all endpoints together are the same
+		s.Personas = make([]PersonaSnapshot, len(rs.personas))
+		for i, name := range rs.personas {
+			s.Personas[i] = PersonaSnapshot{Name: name, Outcomes: map[Class]int64{}}
+		}
 	}
 	for _, r := range rs.shards {
 		r.mu.Lock()
@@ -242,6 +255,9 @@ func (rs *Recorders) Take() *Snapshot {
 		r.mu.Unlock()
 
 		for row := range t.rows {
+			if s.Personas != nil {
+				s.Personas[rs.persona[row]].count(&t.rows[row])
+			}
 			s.Endpoints[rs.endpoint[row]].take(&t.rows[row])
 		}
 		s.Iterations += t.iterations
@@ -270,6 +286,20 @@ func (rs *Recorders) InFlight(now time.Duration) time.Duration {
 		r.mu.Unlock()
 	}
 	return sum
+}
+
+// count adds a row's tally to p.
+func (p *PersonaSnapshot) count(t *rowTally) {
+	if t.ok > 0 {
+		p.Requests += t.ok
+		p.Outcomes[Class{}] += t.ok
+	}
+	for class, n := range t.failed {
+		p.Requests += n
+		p.Failed += n
+		p.Outcomes[class] += n
+	}
+	p.Response.Merge(&t.response)
 }
 
 // take adds a row's tally to e and empties the tally.

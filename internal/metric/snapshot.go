@@ -30,6 +30,8 @@ type Snapshot struct {
 
 	Endpoints []EndpointSnapshot // in the order in which the script declares them
 
+	Personas []PersonaSnapshot // likewise; nil where there is but one
+
 	Users      int     // virtual users alive at the end of the interval
 	Target     int     // virtual users wanted then (closed model)
 	Iterations int64   // iterations started
@@ -66,6 +68,25 @@ type EndpointSnapshot struct {
 	Reconnects int64 // connections found closed, and replaced, before a request's first byte
 	BytesOut   int64
 	BytesIn    int64
+}
+
+// A PersonaSnapshot is one persona's part of an interval, over all endpoints.
+type PersonaSnapshot struct {
+	Name     string
+	Requests int64
+	Failed   int64
+	Outcomes map[Class]int64 // sums up to Requests
+	Response Dist            // response time of successful requests
+}
+
+// Add adds o to p, which must not be part of a Snapshot already handed out.
+func (p *PersonaSnapshot) Add(o *PersonaSnapshot) {
+	p.Requests += o.Requests
+	p.Failed += o.Failed
+	p.Response.Merge(&o.Response)
+	for class, n := range o.Outcomes {
+		p.Outcomes[class] += n
+	}
 }
 
 // Health is the generator's own state over an interval. A negative number means
@@ -150,6 +171,17 @@ func Merge(a, b *Snapshot) *Snapshot {
 				m.Endpoints = append(m.Endpoints, EndpointSnapshot{Endpoint: half[i].Endpoint, Outcomes: map[Class]int64{}})
 			}
 			m.Endpoints[j].Add(&half[i])
+		}
+	}
+	m.Personas = nil
+	for _, half := range [][]PersonaSnapshot{a.Personas, b.Personas} {
+		for i := range half {
+			j := slices.IndexFunc(m.Personas, func(p PersonaSnapshot) bool { return p.Name == half[i].Name })
+			if j < 0 {
+				j = len(m.Personas)
+				m.Personas = append(m.Personas, PersonaSnapshot{Name: half[i].Name, Outcomes: map[Class]int64{}})
+			}
+			m.Personas[j].Add(&half[i])
 		}
 	}
 	return &m

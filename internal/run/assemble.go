@@ -115,6 +115,9 @@ func (c *Collector) Evidence() verdict.Evidence {
 	for i := range c.each {
 		ev.Endpoints = append(ev.Endpoints, c.each[i].judged())
 	}
+	for i := range c.personas {
+		ev.Personas = append(ev.Personas, c.personas[i].judged())
+	}
 	return ev
 }
 

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -15,10 +16,11 @@ import (
 // The figures are of the measured period and of the drain, in which requests
 // that started in it end; rates are of the measured period alone.
 type Collector struct {
-	plan  *Plan
-	enc   hlogEncoder
-	total series
-	each  []series // in the order of plan.Endpoints
+	plan     *Plan
+	enc      hlogEncoder
+	total    series
+	each     []series // in the order of plan.Endpoints
+	personas []series // in the order of plan.Personas
 
 	blockLength time.Duration
 	points      []Point
@@ -101,6 +103,9 @@ func NewCollector(p *Plan) *Collector {
 		c.each[i].Name = e.Name()
 		c.each[i].Outcomes = map[metric.Class]int64{}
 	}
+	for _, name := range p.Personas {
+		c.personas = append(c.personas, series{Series: verdict.Series{Name: "persona:" + name, Outcomes: map[metric.Class]int64{}}})
+	}
 	c.total.Outcomes = map[metric.Class]int64{}
 	c.health.steal, c.health.pressure, c.health.rss = -1, -1, -1
 	// A whole number of groups, so that blocks cut from the journal are the same.
@@ -172,6 +177,13 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		}
 	}
 	c.total.add(&all, iv.Period)
+	for _, e := range iv.Personas {
+		if e.Index >= 0 && e.Index < len(c.personas) {
+			own := e.Outcomes[metric.Generator.String()]
+			e.Requests, e.Failed = e.Requests-own, e.Failed-own
+			c.personas[e.Index].add(&e, iv.Period)
+		}
+	}
 	for i := range iv.Exemplars {
 		c.addExemplar(&iv.Exemplars[i])
 	}
@@ -220,7 +232,7 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 	figures := iv.Period != metric.Warmup
 	var ok metric.Dist // of all endpoints
 	var startDelay *metric.Dist
-	fresh := make([]metric.Dist, len(c.each))
+	fresh, ofPersona := make([]metric.Dist, len(c.each)), make([]metric.Dist, len(c.personas))
 	for i, e := range g.index.Lines {
 		d := &g.dists[i]
 		switch {
@@ -228,6 +240,11 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 			startDelay = d
 			if iv.Period == metric.Measured {
 				c.startDelay.Merge(d)
+			}
+			continue
+		case e.Persona != "":
+			if p := slices.Index(c.plan.Personas, e.Persona); p >= 0 {
+				ofPersona[p].Merge(d)
 			}
 			continue
 		case e.Endpoint < 0 || e.Endpoint >= len(c.each):
@@ -260,6 +277,10 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		c.total.block(c, iv.Period, g, &ok)
 		for i := range c.each {
 			c.each[i].block(c, iv.Period, g, &fresh[i])
+		}
+		for i := range c.personas {
+			c.personas[i].Response.Merge(&ofPersona[i])
+			c.personas[i].block(c, iv.Period, g, &ofPersona[i])
 		}
 	}
 	c.closePoint(g, &ok, startDelay)

@@ -130,6 +130,9 @@ func hlogHeader(w io.Writer, start time.Time) error {
 // hlogTag names a line: "GET:/api/v1/agents/{id}:ok". Characters that the log's
 // readers split at are percent-encoded.
 func hlogTag(endpoints []metric.Endpoint, e HistogramEntry) string {
+	if e.Persona != "" {
+		return hlogEscape.Replace("persona:" + e.Persona + ":" + e.Kind)
+	}
 	if e.Endpoint < 0 {
 		return e.Kind
 	}

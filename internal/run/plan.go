@@ -49,6 +49,7 @@ type Plan struct {
 	Profile        load.Profile        `json:"profile"`
 	Think          Think               `json:"think"`
 	Endpoints      []metric.Endpoint   `json:"endpoints"`
+	Personas       []string            `json:"personas,omitempty"` // absent where there is but one
 	Thresholds     []verdict.Threshold `json:"thresholds"`
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
@@ -101,9 +102,10 @@ type Interval struct {
 	Dropped    int64              `json:"dropped,omitempty"`
 	Waited     int64              `json:"waited,omitempty"` // iterations due while all users were in flight, started late
 	Unsent     int64              `json:"unsent,omitempty"`
-	InFlight   time.Duration      `json:"in_flight_ns"` // time that requests were in flight, summed over them
-	Residence  time.Duration      `json:"residence_ns"` // service times of the requests that ended
-	Endpoints  []IntervalEndpoint `json:"endpoints"`    // those with requests in the interval
+	InFlight   time.Duration      `json:"in_flight_ns"`       // time that requests were in flight, summed over them
+	Residence  time.Duration      `json:"residence_ns"`       // service times of the requests that ended
+	Endpoints  []IntervalEndpoint `json:"endpoints"`          // those with requests in the interval
+	Personas   []IntervalEndpoint `json:"personas,omitempty"` // likewise, over all endpoints; "i" in Plan.Personas
 	Health     metric.Health      `json:"health"`
 	Exemplars  []metric.Exemplar  `json:"exemplars,omitempty"`
 	Events     []metric.Event     `json:"events,omitempty"`
@@ -124,7 +126,8 @@ type HistogramIndex struct {
 // A HistogramEntry is one line's exact figures, which its buckets hold to three
 // digits only.
 type HistogramEntry struct {
-	Endpoint int           `json:"i"`    // in Plan.Endpoints; -1: of the generator
+	Endpoint int           `json:"i"` // in Plan.Endpoints; -1: of the generator, or of a persona
+	Persona  string        `json:"persona,omitempty"`
 	Kind     string        `json:"kind"` // ok, service, failed; start_delay; dns, connect, tls, first_byte, transfer, upstream
 	Count    int64         `json:"n"`
 	Sum      time.Duration `json:"sum_ns"`

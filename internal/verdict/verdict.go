@@ -40,6 +40,7 @@ type Threshold struct {
 type Evidence struct {
 	Total     Series
 	Endpoints []Series
+	Personas  []Series // named persona:NAME; empty: not measured by themselves
 
 	Model      metric.Model
 	Think      bool          // the closed model's users think between iterations

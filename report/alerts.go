@@ -33,6 +33,7 @@ type AlertOptions struct {
 	PathLabel   string            // of both; holds what lt calls the endpoint's path
 	StatusLabel string            // of the counter
 	Match       map[string]string // labels that tell the target from other ones, such as job
+	Paths       map[string]string // endpoint's name -> its value of PathLabel at the target; nil: not known, the endpoint's path is taken
 	Edges       []string          // upper bounds of the histogram's buckets in seconds, as the target writes them; nil: not known
 	Margin      float64           // over the baseline's P95: .2
 	For         time.Duration     // how long a rule must hold
@@ -80,7 +81,7 @@ type (
 // error.
 func Alerts(r *run.Result, o AlertOptions) (rules, tests []byte, warnings []string, err error) {
 	if r.Totals.Response == nil {
-		return nil, nil, nil, errors.New("no request of the run succeeded: there is nothing to compare with")
+		return nil, nil, nil, errors.New("no successful request was measured: there is nothing to compare with")
 	}
 	a := &alerts{r: r, o: o}
 	for i := range r.Endpoints {
@@ -195,12 +196,20 @@ func (a *alerts) latency(e *run.EndpointResult) {
 	if e.Response.N < 20*minTraffic {
 		a.few = append(a.few, fmt.Sprintf("%s (%s)", e.Name, count(e.Response.N)))
 	}
-	own := a.selector(a.o.MethodLabel, e.Method, a.o.PathLabel, e.Path)
+	path := e.Path
+	if a.o.Paths != nil {
+		var ok bool
+		if path, ok = a.o.Paths[e.Name]; !ok {
+			a.warn("%s: the target measures nothing of that name: no rule on its P95", e.Name)
+			return
+		}
+	}
+	own := a.selector(a.o.MethodLabel, e.Method, a.o.PathLabel, path)
 	w := promTime(a.o.Window)
 	guard := fmt.Sprintf("\nand sum(increase(%s_count%s[%s])) > %d", a.o.Duration, among(own), w, minTraffic)
 	r := rule{
 		Alert: "LatencyP95AboveBaseline", For: promTime(a.o.For), about: e.Name, after: a.o.For + a.o.Window,
-		Labels: map[string]string{a.o.MethodLabel: literal(e.Method), a.o.PathLabel: literal(e.Path)},
+		Labels: map[string]string{a.o.MethodLabel: literal(e.Method), a.o.PathLabel: literal(path)},
 	}
 	series := func(edge string, of, every int64) testData {
 		return testData{a.o.Duration + "_bucket" + among(own, "le="+strconv.Quote(edge)), of * 600 / every}

@@ -69,6 +69,15 @@ func TestAlertsByBuckets(t *testing.T) {
 			t.Errorf("edges %q: warnings %q, want %q", c.edges, warnings, c.warns)
 		}
 	}
+	o := alertOptions("0.06")
+	o.Paths = map[string]string{r.Endpoints[0].Name: "/agents/:id"}
+	if rules, _, _, _ := Alerts(r, o); !strings.Contains(string(rules), `route="/agents/:id"`) {
+		t.Errorf("not by the target's own name:\n%s", rules)
+	}
+	o.Paths = map[string]string{}
+	if _, _, warnings, _ := Alerts(r, o); len(warnings) != 1 || !strings.Contains(warnings[0], "measures nothing of that name") {
+		t.Errorf("warnings %q", warnings)
+	}
 	r.Endpoints[0].Response.P95 = 1000 / 1.2
 	if rules, _, _, _ := Alerts(r, alertOptions("0.5", "1", "2")); !strings.Contains(string(rules), `le=~"1(\\.0)?"`) {
 		t.Errorf("a whole number's edge is not matched as Prometheus 3 writes it:\n%s", rules)
@@ -76,7 +85,7 @@ func TestAlertsByBuckets(t *testing.T) {
 }
 
 func TestAlertsOfNoBaseline(t *testing.T) {
-	if _, _, _, err := Alerts(empty(), alertOptions()); err == nil || !strings.Contains(err.Error(), "no request of the run succeeded") {
+	if _, _, _, err := Alerts(empty(), alertOptions()); err == nil || !strings.Contains(err.Error(), "no successful request was measured") {
 		t.Errorf("error %v", err)
 	}
 	r := failing()

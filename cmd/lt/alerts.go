@@ -34,9 +34,9 @@ rule and shows it silent at baseline:
 
   promtool test rules ` + report.AlertsTestFile + `
 
-With --scrape, lt reads which buckets the target's histogram has: where one lies at
-the limit, the rule counts the requests over it, which is exact; elsewhere it
-interpolates between two buckets, and says so.`,
+With --scrape, lt reads by which names the target measures the endpoints, and which
+buckets its histogram has: where one lies at the limit, the rule counts the requests
+over it, which is exact; elsewhere it interpolates between two buckets, and says so.`,
 		Example: `  lt alerts latest --match job=gateway --scrape http://127.0.0.1:8009/metrics
   lt alerts main --path-label handler --margin 50% --for 10m --slo 99.9% -o monitoring`,
 		Args: exactArgs(1, "a run (latest, or a run's directory)"),
@@ -121,7 +121,7 @@ func writeAlerts(ctx context.Context, env *environ, s *settings, ref string) err
 		o.Name = "lt-baseline-" + result.Scenario
 	}
 	if at := s.str("scrape"); at != "" {
-		if o.Edges, err = bucketEdges(ctx, at, o.Duration); err != nil {
+		if err := fromTarget(ctx, at, &o, result); err != nil {
 			return hintf(err, "without --scrape, the rules interpolate")
 		}
 	}
@@ -160,44 +160,66 @@ func percentage(text string) (float64, bool) {
 	return v, err == nil
 }
 
-// bucketEdges are the upper bounds of the histogram's buckets at a Prometheus
-// endpoint, as they are written there, in rising order.
-func bucketEdges(ctx context.Context, at, histogram string) ([]string, error) {
+// fromTarget reads the target's metrics: which buckets its histogram has, and by
+// which value of the path's label it measures each endpoint.
+func fromTarget(ctx context.Context, at string, o *report.AlertOptions, r *run.Result) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return nil, usageErrorf("--scrape: %w", err)
+		return usageErrorf("--scrape: %w", err)
 	}
 	req.Header.Set("Accept", "text/plain;version=0.0.4")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("--scrape: %w", err)
+		return fmt.Errorf("--scrape: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("--scrape: %s answered with %s", at, resp.Status)
+		return fmt.Errorf("--scrape: %s answered with %s", at, resp.Status)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, 64<<20))
 	if err != nil {
-		return nil, fmt.Errorf("--scrape: %s: %w", at, err)
+		return fmt.Errorf("--scrape: %s: %w", at, err)
 	}
 	var edges []float64
-	if f := families[histogram]; f != nil {
-		for _, m := range f.Metric {
-			for _, b := range m.GetHistogram().GetBucket() {
-				edges = append(edges, b.GetUpperBound())
+	measured := map[string]string{} // method and path, without what may differ -> the label's value
+	for _, m := range families[o.Duration].GetMetric() {
+		method, path := "", ""
+		for _, l := range m.Label {
+			switch l.GetName() {
+			case o.MethodLabel:
+				method = l.GetValue()
+			case o.PathLabel:
+				path = l.GetValue()
 			}
+		}
+		measured[method+" "+alike(path)] = path
+		for _, b := range m.GetHistogram().GetBucket() {
+			edges = append(edges, b.GetUpperBound())
 		}
 	}
 	if len(edges) == 0 {
-		return nil, fmt.Errorf("--scrape: %s has no histogram %s with buckets", at, histogram)
+		return fmt.Errorf("--scrape: %s has no histogram %s with buckets", at, o.Duration)
 	}
 	slices.Sort(edges)
-	var texts []string
 	for _, e := range slices.Compact(edges) {
-		texts = append(texts, strconv.FormatFloat(e, 'g', -1, 64))
+		o.Edges = append(o.Edges, strconv.FormatFloat(e, 'g', -1, 64))
 	}
-	return texts, nil
+	o.Paths = map[string]string{}
+	for _, e := range r.Endpoints {
+		if path, ok := measured[e.Method+" "+alike(e.Path)]; ok {
+			o.Paths[e.Name] = path
+		}
+	}
+	return nil
+}
+
+var parameter = regexp.MustCompile(`\{[^/]*\}|:[^/]+|<[^/]*>|\*[^/]*`)
+
+// alike is a path without what frameworks write each in their own way: how its
+// parameters are called, and a slash at the end.
+func alike(path string) string {
+	return strings.TrimSuffix(parameter.ReplaceAllString(path, "{}"), "/")
 }

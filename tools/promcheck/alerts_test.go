@@ -129,19 +129,31 @@ func TestRules(t *testing.T) {
 		steps []step
 	}{
 		{byName(exact, "LatencyP95AboveBaseline"), []step{
-			{"below", at(.04), long, "inactive"}, {"at", at(.05), long, "inactive"}, {"above, short", at(.06), short, "pending"},
-			{"above", at(.06), long, "firing"}, {"no data", none, long, "inactive"}, {"low traffic", latency(1, .5, "0.05", "0.06", "1", "+Inf"), long, "inactive"},
+			{"below", at(.04), long, "inactive"},
+			{"at", at(.05), long, "inactive"},
+			{"above, short", at(.06), short, "pending"},
+			{"above", at(.06), long, "firing"},
+			{"no data", none, long, "inactive"},
+			{"low traffic", latency(1, .5, "0.05", "0.06", "1", "+Inf"), long, "inactive"},
 		}},
 		{byName(between, "LatencyP95AboveBaseline"), []step{
-			{"below", off(.04), long, "inactive"}, {"far above, short", off(.5), short, "pending"}, {"far above", off(.5), long, "firing"},
-			{"no data", none, long, "inactive"}, {"low traffic", latency(1, .5, "0.055", "0.1", "1", "+Inf"), long, "inactive"},
+			{"below", off(.04), long, "inactive"},
+			{"far above, short", off(.5), short, "pending"},
+			{"far above", off(.5), long, "firing"},
+			{"no data", none, long, "inactive"},
+			{"low traffic", latency(1, .5, "0.055", "0.1", "1", "+Inf"), long, "inactive"},
 		}},
 		{byName(exact, "ErrorRateAboveBaseline"), []step{
-			{"below", answers(150, .009), long, "inactive"}, {"above, short", answers(150, .02), short, "pending"}, {"above", answers(150, .02), long, "firing"},
-			{"no data", none, long, "inactive"}, {"low traffic", answers(1, .5), long, "inactive"},
+			{"below", answers(150, .009), long, "inactive"},
+			{"above, short", answers(150, .02), short, "pending"},
+			{"above", answers(150, .02), long, "firing"},
+			{"no data", none, long, "inactive"},
+			{"low traffic", answers(1, .5), long, "inactive"},
 		}},
 		{byName(exact, "AvailabilityBelowBaseline"), []step{
-			{"below", answers(150, .009), long, "inactive"}, {"above, short", answers(150, .02), short, "pending"}, {"above", answers(150, .02), long, "firing"},
+			{"below", answers(150, .009), long, "inactive"},
+			{"above, short", answers(150, .02), short, "pending"},
+			{"above", answers(150, .02), long, "firing"},
 			{"no data", none, long, "inactive"},
 		}},
 		{byName(exact, "NoMeasurements"), []step{

@@ -228,6 +228,9 @@ func (t *terminal) measurement(r *run.Result) {
 	if r.Totals.Dropped > 0 {
 		load = append(load, count(r.Totals.Dropped)+" dropped")
 	}
+	if r.Totals.Waited > 0 {
+		load = append(load, count(r.Totals.Waited)+" waited for a user")
+	}
 	if r.Totals.Unsent > 0 {
 		load = append(load, count(r.Totals.Unsent)+" unsent")
 	}

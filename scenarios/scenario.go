@@ -1,6 +1,10 @@
 package scenarios
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-42693903/lt/internal/load"
+)
 
 // A Scenario is what virtual users do, and how many of them there are for how
 // long. A scenario without Load is a workload: it says only what users do.
@@ -45,6 +49,7 @@ type LoadSpec struct {
 	Rate         float64 // open model: iterations started per second
 	Open         bool    // Stages are of iterations per second, not of users
 	MaxUsers     int
+	Arrivals     load.Arrivals // open model: how they lie in time
 	GracefulStop *time.Duration
 	Think        *Range // in place of every persona's own
 

@@ -84,6 +84,7 @@ func addRunFlags(s *settings) {
 	s.text("duration", "d", "DURATION", "total duration, ramp included")
 	s.text("rate", "", "RATE", "open model: iterations per second, such as 200/s")
 	s.text("max-users", "", "N", "open model: users at most (default 10000)")
+	s.text("arrivals", "", "even|poisson", "open model: iterations start evenly spaced (default), or at random")
 	f.Bool("open", false, "open model at the rate that the users would ask for: users / mean think time")
 	s.list("stage", "", "DURATION:TARGET", "linear ramp to TARGET users, or iterations/s with --open (repeatable)")
 	s.text("warmup", "", "DURATION", "time before the figures start")

@@ -48,10 +48,16 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 	}
 	seen := map[metric.Endpoint]bool{}
 	for _, row := range script.Rows() {
+		if !slices.Contains(p.Personas, row.Persona) {
+			p.Personas = append(p.Personas, row.Persona)
+		}
 		if !seen[row.Endpoint] {
 			seen[row.Endpoint] = true
 			p.Endpoints = append(p.Endpoints, row.Endpoint)
 		}
+	}
+	if len(p.Personas) < 2 {
+		p.Personas = nil
 	}
 	host, _ := os.Hostname()
 	p.Environment = run.Environment{Host: host, CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor()}

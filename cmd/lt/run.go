@@ -163,6 +163,16 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	if err != nil {
 		return err
 	}
+	observers := []load.Observer{{Name: "journal", Observe: redacting(r.o.redactor, journal.Observe), Blocking: true}}
+	exported, err := startExport(r.signals.ctx, r.env, r.o, r.plan)
+	if err != nil {
+		journal.Close()
+		return err
+	}
+	if exported != nil {
+		defer exported.close()
+		observers = append(observers, load.Observer{Name: "export", Observe: exported.meter.Observe})
+	}
 	engine := load.New(load.Config{
 		RunID: r.plan.RunID, Profile: r.plan.Profile, Script: r.script, Recorders: recorders,
 		Clock: r.clock, Seed: r.plan.Seed, Monitor: load.NewMonitor(),
@@ -179,10 +189,7 @@ func (r *runner) load(create func() (*run.Dir, error)) error {
 	}()
 
 	progress := newProgress(r.env, r.o, r.plan)
-	runErr := engine.Run(r.signals.ctx,
-		load.Observer{Name: "journal", Observe: redacting(r.o.redactor, journal.Observe), Blocking: true},
-		load.Observer{Name: "progress", Observe: progress.observe},
-	)
+	runErr := engine.Run(r.signals.ctx, append(observers, load.Observer{Name: "progress", Observe: progress.observe})...)
 	progress.close()
 	if err := journal.Close(); runErr == nil {
 		runErr = err

@@ -51,7 +51,9 @@ type runOptions struct {
 	noPreflight    bool
 	noTrace        bool
 	dryRun         bool
-	confirmed      string // host
+	confirmed      string  // host
+	prometheus     string  // address to serve the run's metrics at
+	otlp           *string // where to send them; empty: where OpenTelemetry's variables say
 	out            string
 	copies         map[string]string // format -> path
 	seed           uint64
@@ -114,6 +116,7 @@ func addRunFlags(s *settings) {
 			s.text(r.Name, "", "PATH", "write "+r.File+" there too (- for stdout): "+r.About)
 		}
 	}
+	addExportFlags(s)
 	s.text("seed", "", "N", "seed of everything random (default: a new one, reported)")
 	f.BoolP("quiet", "q", false, "print no progress and no summary")
 	f.BoolP("verbose", "v", false, "print more of the summary")
@@ -165,6 +168,7 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	o.parseBaseline(s)
 	o.class = s.env.Getenv("LT_ENV_CLASS")
 	o.parseHeaders(s)
+	o.parseExport(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)
 	o.parseWatched(s)

@@ -193,6 +193,11 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	if watcher != nil {
 		journal.Prober = watcher
 	}
+	exported, err := startExport(r.signals.ctx, r.env, r.o, r.plan)
+	if err != nil {
+		journal.Close()
+		return err
+	}
 	engine := load.New(load.Config{
 		RunID: r.plan.RunID, Profile: r.plan.Profile, Script: r.script, Recorders: recorders,
 		Clock: r.clock, Seed: r.plan.Seed, Monitor: load.NewMonitor(), Waiter: load.NewWaiter(), Patience: r.o.timeout,
@@ -210,10 +215,15 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 
 	progress := newProgress(r.env, r.o, r.plan)
 	judge := &judge{plan: r.plan, journal: journal, engine: engine}
-	runErr := engine.Run(r.signals.ctx,
-		load.Observer{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
-		load.Observer{Name: "progress", Observe: progress.observe},
-	)
+	observers := []load.Observer{
+		{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
+		{Name: "progress", Observe: progress.observe},
+	}
+	if exported != nil {
+		defer exported.close()
+		observers = append(observers, load.Observer{Name: "export", Observe: exported.meter.Observe})
+	}
+	runErr := engine.Run(r.signals.ctx, observers...)
 	progress.close()
 	if err := journal.Close(); runErr == nil {
 		runErr = err

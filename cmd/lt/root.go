@@ -86,6 +86,7 @@ Start here:
 	scenariosCmd.Long = scenariosPage
 	root.AddCommand(
 		newRunCmd(env),
+		newSmokeCmd(env),
 		newReportCmd(env),
 		scenariosCmd,
 		newServeCmd(env),

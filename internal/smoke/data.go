@@ -24,6 +24,7 @@ type generator struct {
 	run      string // stands in texts, so that people see who made the row
 	n        int
 	now      time.Time
+	answer   bool   // it makes an answer, not a request
 	keep     string // plain name of a field that an update must not change
 
 	// lookup is a known value for a field that refers to something, such as
@@ -336,7 +337,7 @@ func (g *generator) object(s *openapi3.Schema, depth int, update bool, current m
 			out[name] = v
 			return nil
 		}
-		if p.Value.ReadOnly {
+		if p.Value.ReadOnly && !g.answer {
 			return nil
 		}
 		if update && depth == 0 && len(p.Value.Enum) > 0 {

@@ -290,8 +290,8 @@ func (u *suite) codeOfOld(i int) suiteCode {
 		c.code = *code
 	}
 	if c.code == exitThreshold {
-		if r, err := run.Rebuild(filepath.Join(u.dir, u.runs[i].Name)); err == nil {
-			c.byTarget = byTarget(r)
+		if journal, err := run.Replay(filepath.Join(u.dir, u.runs[i].Name)); err == nil {
+			c.byTarget = byTarget(journal.Result())
 		}
 	}
 	return c

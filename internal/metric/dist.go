@@ -102,13 +102,6 @@ func (d *Dist) Clone() Dist {
 	return c
 }
 
-// Compact gives back the room that a packed histogram has grown beyond its need.
-func (d *Dist) Compact() {
-	if d.packed != nil {
-		d.packed.Compact()
-	}
-}
-
 // Reset empties the distribution; a dense histogram is kept for use again.
 func (d *Dist) Reset() {
 	dense := d.dense

@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 // be called again, also while the run goes on. ExitCode is the caller's.
 func (c *Collector) Result() *Result {
 	p := c.plan
-	ev := c.evidence()
+	ev := c.Evidence()
 	j := verdict.Judge(p.Thresholds, ev)
 	r := &Result{
 		Schema: Schema, LT: p.LT, RunID: p.RunID, Scenario: p.Scenario, ScenarioDigest: p.ScenarioDigest,
@@ -96,22 +97,19 @@ func (c *Collector) interrupted() string {
 	return ""
 }
 
-func (c *Collector) evidence() verdict.Evidence {
+// Evidence is what the run shows so far, to be judged or compared. It is
+// independent of what is added later.
+func (c *Collector) Evidence() verdict.Evidence {
 	p := c.plan
 	ev := verdict.Evidence{
 		Total: c.total.judged(), Model: p.Profile.Model, Think: p.Think.Mean > 0, Window: c.window,
-		Complete: c.final && c.interrupted() == "", Dropped: c.dropped, Unsent: c.unsent, Iterations: c.started,
+		Complete: c.final && c.interrupted() == "", Dropped: c.dropped, Unsent: c.unsent, Iterations: c.started, Nominal: c.due(),
 		Generator: verdict.Generator{
-			StartDelay: c.startDelay, Failed: c.generator, Attempted: c.attempted,
+			StartDelay: c.startDelay.Clone(), Failed: c.generator, Attempted: c.attempted,
 			CPUQuota: c.health.quota, CPUHigh: c.health.high, CPUPercent: c.cpuMean(),
 			StallMax: c.health.stallMax, StallTotal: c.health.stallTotal, Stalls: c.health.stalls,
 			Steal: c.health.steal, Pressure: c.health.pressure, ClockJump: c.health.clockJump,
 		},
-	}
-	if p.Profile.Model == metric.Open {
-		ev.Nominal = c.nominal
-	} else if p.Think.Mean > 0 {
-		ev.Nominal = c.nominal / p.Think.Mean.Seconds()
 	}
 	for i := range c.each {
 		ev.Endpoints = append(ev.Endpoints, c.each[i].judged())
@@ -119,9 +117,32 @@ func (c *Collector) evidence() verdict.Evidence {
 	return ev
 }
 
-// judged is the series without what lt itself cut off.
+// due is how many iterations the profile asks for in the measured window; 0: it
+// sets no pace.
+func (c *Collector) due() float64 {
+	switch think := c.plan.Think.Mean; {
+	case c.plan.Profile.Model == metric.Open:
+		return c.nominal
+	case think > 0:
+		return c.nominal / think.Seconds()
+	}
+	return 0
+}
+
+// judged is the series without what lt itself cut off, with the distributions of
+// its blocks.
 func (s *series) judged() verdict.Series {
 	j := s.Series
+	j.Outcomes = maps.Clone(s.Outcomes)
+	j.Response = s.Response.Clone()
+	j.Blocks = slices.Clone(s.Blocks)
+	for i := range j.Blocks {
+		if i < len(s.whole) {
+			j.Blocks[i].Response = s.whole[i].dist()
+		} else {
+			j.Blocks[i].Response = s.Blocks[i].Response.Clone()
+		}
+	}
 	j.Requests -= s.aborted
 	j.Failed -= s.aborted
 	j.Warmup.Requests -= s.abortedWarm
@@ -164,8 +185,8 @@ func (c *Collector) totals() Totals {
 	}
 	if c.plan.Profile.Model == metric.Closed {
 		t.Service = t.Response // a closed user is due when it is ready: see metric.Recorder
-		if ev := c.evidence(); ev.Nominal > 0 {
-			t.Pace = new(round(float64(ev.Iterations)/ev.Nominal, 4))
+		if due := c.due(); due > 0 {
+			t.Pace = new(round(float64(c.started)/due, 4))
 		}
 	}
 	return t

@@ -16,6 +16,7 @@ import (
 // that started in it end; rates are of the measured period alone.
 type Collector struct {
 	plan  *Plan
+	enc   hlogEncoder
 	total series
 	each  []series // in the order of plan.Endpoints
 
@@ -59,6 +60,14 @@ type series struct {
 	bytesOut   int64
 	bytesIn    int64
 	fresh      verdict.Block // counts of the intervals since the last group
+	whole      []wholeBlock  // the distributions of all of Blocks but the last
+}
+
+// A wholeBlock is the distribution of a block that nothing is added to any more:
+// encoded, which takes a sixth of the room, for it is kept to the end of the run.
+type wholeBlock struct {
+	histogram string // V2 in base64, empty when there are no values
+	exact     HistogramEntry
 }
 
 // healthSum is the generator's health over the measured period.
@@ -93,6 +102,9 @@ func NewCollector(p *Plan) *Collector {
 	c.blockLength = (verdict.BlockLength(p.Profile.Duration()-p.Profile.Warmup) + r - 1) / r * r
 	return c
 }
+
+// Plan is the run's plan.
+func (c *Collector) Plan() *Plan { return c.plan }
 
 // Add takes one interval, and the group of histograms that it closes, if any.
 func (c *Collector) Add(iv *Interval, g *group) {
@@ -231,9 +243,9 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		}
 	}
 	if figures {
-		c.total.block(c.blockLength, iv.Period, g, &ok)
+		c.total.block(c, iv.Period, g, &ok)
 		for i := range c.each {
-			c.each[i].block(c.blockLength, iv.Period, g, &fresh[i])
+			c.each[i].block(c, iv.Period, g, &fresh[i])
 		}
 	}
 	c.closePoint(g, &ok, startDelay)
@@ -241,11 +253,12 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 
 // block adds the fresh counts and a group's distribution to the last block, or
 // to a new one. What drains belongs to the block before it: it started there.
-func (s *series) block(length time.Duration, period metric.Period, g *group, ok *metric.Dist) {
+func (s *series) block(c *Collector, period metric.Period, g *group, ok *metric.Dist) {
 	n := len(s.Blocks)
-	if n == 0 || (period == metric.Measured && s.Blocks[n-1].Length >= length) {
+	if n == 0 || (period == metric.Measured && s.Blocks[n-1].Length >= c.blockLength) {
 		if n > 0 {
-			s.Blocks[n-1].Response.Compact() // it is kept to the end of the run
+			s.whole = append(s.whole, c.enc.keep(&s.Blocks[n-1].Response))
+			s.Blocks[n-1].Response = metric.Dist{}
 		}
 		s.Blocks = append(s.Blocks, verdict.Block{Start: g.index.Offset})
 		n++

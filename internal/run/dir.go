@@ -211,7 +211,11 @@ func Find(out, ref string) (string, error) {
 func Load(dir string) (*Result, error) {
 	b, err := os.ReadFile(filepath.Join(dir, ResultFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Rebuild(dir)
+		c, err := Replay(dir)
+		if err != nil {
+			return nil, err
+		}
+		return c.Result(), nil
 	}
 	if err != nil {
 		return nil, err
@@ -243,10 +247,10 @@ func LoadPlan(dir string) (*Plan, error) {
 	return &p, nil
 }
 
-// Rebuild judges the run in dir again, from its plan and journal alone. What the
+// Replay gathers the run in dir again, from its plan and journal alone. What the
 // journal holds beyond its last whole group of histograms (at most Resolution),
-// and a torn last line, are left out. ExitCode is the caller's.
-func Rebuild(dir string) (*Result, error) {
+// and a torn last line, are left out.
+func Replay(dir string) (*Collector, error) {
 	p, err := LoadPlan(dir)
 	if err != nil {
 		return nil, err
@@ -281,7 +285,7 @@ func Rebuild(dir string) (*Result, error) {
 		}
 		held = nil
 	}
-	return c.Result(), nil
+	return c, nil
 }
 
 // readIntervals reads the journal's whole lines.

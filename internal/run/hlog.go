@@ -83,6 +83,31 @@ func (e *hlogEncoder) encode(h *hdr.PackedHistogram) (string, error) {
 	return base64.StdEncoding.EncodeToString(z), nil
 }
 
+// keep encodes d, to be had again from [wholeBlock.dist].
+func (e *hlogEncoder) keep(d *metric.Dist) wholeBlock {
+	w := wholeBlock{exact: HistogramEntry{Count: d.Count, Sum: d.Sum, Min: d.Min, Max: d.Max}}
+	if d.Count > 0 {
+		text, err := e.encode(d.Packed())
+		if err != nil {
+			panic(err) // compressing to memory cannot fail
+		}
+		w.histogram = text
+	}
+	return w
+}
+
+// dist is the distribution that was kept.
+func (w *wholeBlock) dist() metric.Dist {
+	if w.exact.Count == 0 {
+		return metric.Dist{}
+	}
+	h, err := hdr.DecodePacked([]byte(w.histogram))
+	if err != nil {
+		panic(err) // it is what encode made
+	}
+	return metric.FromPacked(h, w.exact.Count, w.exact.Sum, w.exact.Min, w.exact.Max)
+}
+
 // hlogHeader is the head of a histogram log. Values are nanoseconds; by the
 // log's custom, the readable maximum of a line is in milliseconds.
 func hlogHeader(w io.Writer, start time.Time) error {

@@ -37,7 +37,6 @@ type Journal struct {
 	intervals *os.File
 	hlog      *os.File
 	synced    time.Time
-	enc       hlogEncoder
 	line, log bytes.Buffer
 
 	// The group being filled.

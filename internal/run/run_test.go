@@ -163,7 +163,7 @@ func TestRebuildGivesTheSameResult(t *testing.T) {
 			d, j := newTestRun(t, p)
 			record(t, j, p, int(c.d/time.Second)+2, 10, func(s, i int) bool { return s > 30 && s < 40 || i == 3 && s%7 == 0 }, int(c.d/time.Second)+1)
 			live := j.Result()
-			rebuilt, err := Rebuild(d.Path)
+			rebuilt, err := rebuild(d.Path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,6 +177,22 @@ func TestRebuildGivesTheSameResult(t *testing.T) {
 			}
 			if want := int64(20 * (int(c.d/time.Second) + 2)); live.Totals.Requests+live.Warmup.Requests != want {
 				t.Errorf("totals + warm-up = %d + %d, want %d", live.Totals.Requests, live.Warmup.Requests, want)
+			}
+			// The blocks hold what the whole does, also those that were kept encoded.
+			ev := j.Evidence()
+			for _, se := range append([]verdict.Series{ev.Total}, ev.Endpoints...) {
+				var all metric.Dist
+				for _, b := range se.Blocks {
+					all.Merge(&b.Response)
+				}
+				for _, limit := range []time.Duration{0, 2 * time.Millisecond, 20 * time.Millisecond, time.Second} {
+					if got, want := all.CountAbove(limit), se.Response.CountAbove(limit); got != want {
+						t.Errorf("%q: the blocks hold %d over %v, the whole %d", se.Name, got, limit, want)
+					}
+				}
+				if len(se.Blocks) < 5 || all.Sum != se.Response.Sum || all.Min != se.Response.Min || all.Max != se.Response.Max {
+					t.Errorf("%q: %d blocks of sum %v, %v to %v; the whole has %v, %v to %v", se.Name, len(se.Blocks), all.Sum, all.Min, all.Max, se.Response.Sum, se.Response.Min, se.Response.Max)
+				}
 			}
 			sum := int64(0)
 			for _, pt := range live.Timeline {
@@ -215,7 +231,7 @@ func TestTornJournal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		res, err := Rebuild(d.Path)
+		res, err := rebuild(d.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +247,7 @@ func TestTornJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	res, err := Rebuild(d.Path)
+	res, err := rebuild(d.Path)
 	if err != nil || res.DurationS != 30 {
 		t.Fatalf("whole again: %v, %v s", err, res.DurationS)
 	}
@@ -346,4 +362,12 @@ func TestAFullDiskEndsTheJournalNotTheRun(t *testing.T) {
 	if got := j.Result().Totals.Requests; got != 3 {
 		t.Errorf("the result lost what was in memory: %d requests", got)
 	}
+}
+
+func rebuild(dir string) (*Result, error) {
+	c, err := Replay(dir)
+	if err != nil {
+		return nil, err
+	}
+	return c.Result(), nil
 }

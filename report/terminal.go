@@ -261,6 +261,9 @@ func (t *terminal) failures(r *run.Result) {
 		if e := f.First(); e != nil && e.Message != "" {
 			t.line(t.paint("dim", cut("           "+clean(e.Message, maxMessage), t.o.Width)))
 		}
+		if h := hopText(f); h != "" {
+			t.line(t.paint("dim", cut("           "+h, t.o.Width)))
+		}
 	}
 	t.line()
 }

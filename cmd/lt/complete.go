@@ -21,6 +21,7 @@ func addCompletions(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	for path, arg := range map[string]cobra.CompletionFunc{
 		"run":            completeOnce(append(builtinNames(scenarios.KindScenario), suiteName+"\tlight, normal, peak and endurance, with one index"), filesToo),
+		"smoke":          completeOnce(builtinNames(scenarios.KindScenario), filesToo),
 		"report":         completeRun,
 		"scenarios show": completeOnce(builtinNames(""), nothingElse),
 		"help":           completeHelp,

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
 	"github.com/seed-42693903/lt/internal/run"
 	"github.com/seed-42693903/lt/internal/smoke"
 )
@@ -46,4 +50,35 @@ func (k *smoker) load(dir *run.Dir) (int, error) {
 		k.result.Load.P95 = &t.Response.P95
 	}
 	return *r.result.ExitCode, nil
+}
+
+// smokeBefore does --smoke-first: the steps of the run's scenario once, before the
+// load. Its error, with the exit code of a smoke, ends the run.
+func (r *runner) smokeBefore(ctx context.Context) error {
+	if !r.o.smokeFirst {
+		return nil
+	}
+	o := *r.o
+	o.copies, o.brief = map[string]string{}, true
+	k := &smoker{env: r.env, o: &smokeOptions{runOptions: &o, scenarioGiven: true}, signals: r.signals}
+	if err := k.smoke(ctx); err != nil {
+		return err
+	}
+	dir, err := run.CreateSmoke(o.out, k.result.StartedAt)
+	if err != nil {
+		return hintf(fmt.Errorf("make the smoke's directory: %w", err), "--out DIR says where results go")
+	}
+	code := k.code()
+	k.result.ExitCode = &code
+	k.o.quiet = o.quiet || code == exitPass // the load's summary is to come
+	if err := errors.Join(k.write(dir)...); err != nil {
+		return err
+	}
+	if code == exitPass {
+		c := k.result.Coverage
+		fmt.Fprintf(r.env.Stderr, "lt: smoke: %d of %d operations work (%s)\n", c.Working, c.Operations, dir.Path)
+		return nil
+	}
+	return hintf(&cliError{code: code, err: fmt.Errorf("the smoke found blockers, and there was no load: %s", dir.Path)},
+		"lt smoke looks again; without --smoke-first the load starts all the same")
 }

@@ -32,7 +32,7 @@ type smokeOptions struct {
 // notForSmoke are the flags of run that say nothing about a smoke.
 var notForSmoke = []string{
 	"users", "concurrency", "spawn-rate", "duration", "rate", "max-users", "open", "stage", "warmup", "method", "body", "threshold",
-	"no-thresholds", "on-inconclusive", "no-preflight", "no-trace", "dry-run", "csv", "failures",
+	"no-thresholds", "on-inconclusive", "no-preflight", "smoke-first", "no-trace", "dry-run", "csv", "failures",
 }
 
 func addSmokeFlags(s *settings) {

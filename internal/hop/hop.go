@@ -94,6 +94,10 @@ func Attribute(a Answer) Verdict {
 		return v // whoever refused it was right
 	}
 	if class, err := metric.ParseClass(a.Class); err == nil && class.Outcome != metric.Status {
+		if a.Status > 0 && (class.Outcome == metric.Check || class.Outcome == metric.Extract) {
+			v.Evidence = []string{"the answer came; which hop made its content, nothing tells"}
+			return v
+		}
 		switch class.Outcome {
 		case metric.Generator, metric.Aborted:
 			claim(Client, "lt's own machine: %s", a.Class)

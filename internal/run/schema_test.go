@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/hop"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
@@ -73,6 +74,7 @@ type schemaMaker struct {
 var enums = map[reflect.Type][]any{
 	reflect.TypeFor[verdict.Verdict](): {verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Invalid, verdict.None},
 	reflect.TypeFor[metric.Model]():    {metric.Closed, metric.Open},
+	reflect.TypeFor[hop.Hop]():         {hop.Client, hop.Network, hop.Gateway, hop.Upstream, hop.Unknown},
 	reflect.TypeFor[metric.Period]():   {metric.Warmup, metric.Measured, metric.Drain},
 }
 

@@ -63,8 +63,8 @@ func ParseContract(source string, data []byte) (*Contract, error) {
 		return nil, fmt.Errorf("%s: the document is larger than %d MB", source, maxContract>>20)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if err := checkSyntax(source, data); err != nil {
-		return nil, err
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, checkSyntax(source, data)
 	}
 	loader := openapi3.NewLoader()
 	location := &url.URL{Path: filepath.ToSlash(source)}

@@ -628,7 +628,9 @@ func (e *engine) blame(missing []Need) (by, why string) {
 		}
 		if why == "" {
 			why = fmt.Sprintf("there is no value for %s: no operation creates or lists one", what)
-			if len(makers) == 0 && len(e.store.members[n.Collection]) == 0 && n.Collection != "" && e.cfg.Safe {
+			if len(e.store.members[n.Collection]) > 0 {
+				why = fmt.Sprintf("there is no value for %s: the members of %s are not this run's, and lt changes only what it created", what, n.Collection)
+			} else if len(makers) == 0 && len(e.store.members[n.Collection]) == 0 && n.Collection != "" && e.cfg.Safe {
 				why = fmt.Sprintf("there is no value for %s: nothing in %s yet, and --safe creates nothing", what, n.Collection)
 			}
 		}

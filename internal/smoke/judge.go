@@ -133,6 +133,9 @@ func (e *engine) offContract(x *sent) string {
 	if ref == nil {
 		ref = responses.Default()
 	}
+	if ref == nil && len(expected(x.step.Operation)) == 0 {
+		return "" // the contract tells of failures only
+	}
 	if ref == nil {
 		return fmt.Sprintf("the status %s is not documented (documented: %s)", status, strings.Join(expected(x.step.Operation), ", "))
 	}

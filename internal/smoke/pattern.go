@@ -5,14 +5,25 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 )
+
+// longRepeat is a repetition beyond what RE2 takes.
+var longRepeat = regexp.MustCompile(`\{(\d+),([1-9]\d{3,})\}`)
 
 // matching is a text that the pattern finds, of at least least and at most most
 // bytes; most -1: of any length.
 func matching(pattern string, rng *rand.Rand, least, most int) (string, error) {
 	// ECMA's classes that RE2 writes otherwise.
 	pattern = strings.NewReplacer(`\/`, `/`, `\-`, `\x2d`).Replace(pattern)
+	pattern = longRepeat.ReplaceAllStringFunc(pattern, func(s string) string {
+		m := longRepeat.FindStringSubmatch(s)
+		if n, err := strconv.Atoi(m[1]); err == nil && n > 1000 {
+			return s // nothing can be done about the least
+		}
+		return "{" + m[1] + ",1000}" // RE2's limit; what is shorter fits as well
+	})
 	want, err := regexp.Compile(pattern)
 	if err != nil {
 		return "", err

@@ -29,9 +29,6 @@ func checkSyntax(source string, data []byte) error {
 		}
 		return err
 	}
-	if len(data) > 1<<20 { // the loader finds it, too: a tree of so much YAML is made once only
-		return nil
-	}
 	_, err := yamlTree(data)
 	if err != nil {
 		line, column, what := yamlPlace(err)
@@ -77,6 +74,9 @@ func yamlTree(data []byte) (*yaml.Node, error) {
 
 // locate finds the place of what the loader did not like.
 func locate(source string, data []byte, cause error) error {
+	if err := checkSyntax(source, data); err != nil {
+		return err
+	}
 	what := firstLine(cause.Error())
 	root, err := yamlTree(data)
 	if err != nil {

@@ -20,7 +20,7 @@ func TestAttribute(t *testing.T) {
 		{"a timeout while connecting", Answer{Class: "timeout", Phase: "dial"}, Network, 0, "dial"},
 		{"a timeout of the answer", Answer{Class: "timeout", Phase: "headers"}, Unknown, 0, ""},
 		{"lt's own", Answer{Class: "generator"}, Client, 0, ""},
-		{"a check", Answer{Class: "check", Status: 200, Head: h("X-Upstream-Status: 200")}, Unknown, 0, "nothing tells"},
+		{"a check", Answer{Class: "check", Status: 200, Head: h("X-Upstream-Status: 200")}, Unknown, 200, "nothing tells"},
 		{"an invalid request", Answer{Class: "status_422", Status: 422, Invalid: "status: no", Head: h("X-Upstream-Status: 422")}, Client, 422, "status: no"},
 		{"upstream status", Answer{Class: "status_500", Status: 500, Head: h("x-upstream-status: 405")}, Upstream, 405, "405"},
 		{"upstream well", Answer{Class: "status_502", Status: 500, Head: h("X-Upstream-Status: 200")}, Gateway, 200, "answered well"},

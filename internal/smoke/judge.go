@@ -206,7 +206,7 @@ func (e *engine) breaks(o *Operation, r *request) string {
 					return "the body is no JSON: " + firstLine(err.Error())
 				}
 				if err := e.cfg.Contract.valid(media.Schema.Value, v, true); err != nil {
-					return e.cfg.Redactor.RedactString(printable(err.Error()))
+					return e.mask(printable(err.Error()))
 				}
 			}
 		}
@@ -233,7 +233,7 @@ func (e *engine) breaks(o *Operation, r *request) string {
 				}
 			}
 			if err := e.cfg.Contract.valid(s.Value, v, true); err != nil {
-				return "the query parameter " + p.Name + ": " + e.cfg.Redactor.RedactString(printable(err.Error()))
+				return "the query parameter " + p.Name + ": " + e.mask(printable(err.Error()))
 			}
 		}
 	}
@@ -288,13 +288,13 @@ func (e *engine) judge(row *Operated, x *sent) {
 		}
 		return
 	}
+	if row.State == WrongMethod {
+		row.Allow = shorten(printable(e.mask(headerOf(x.head, "Allow"))), 80)
+	}
 	row.exemplar = e.exemplar(x)
 	row.Reason = e.reason(row, x)
 	row.pattern = run.Pattern(e.message(x))
 	row.Fault = fault(row.State, x)
-	if row.State == WrongMethod {
-		row.Allow = shorten(printable(headerOf(x.head, "Allow")), 80)
-	}
 	invalid := ""
 	switch {
 	case x.wrong != nil:
@@ -319,11 +319,23 @@ func (e *engine) judge(row *Operated, x *sent) {
 		v := hop.Attribute(a)
 		row.Hop, row.UpstreamStatus = v.Hop, v.UpstreamStatus
 		for _, text := range v.Evidence {
-			row.HopEvidence = append(row.HopEvidence, shorten(printable(e.cfg.Redactor.RedactString(text)), 300))
+			row.HopEvidence = append(row.HopEvidence, shorten(printable(e.mask(text)), 300))
 		}
 	}
-	row.signs = signatures(row, x)
+	for _, hint := range signatures(row, x) {
+		row.signs = append(row.signs, e.mask(hint))
+	}
 }
+
+// masker masks all secrets that are known by now.
+func (e *engine) masker() redactor {
+	if e.auth == nil {
+		return e.cfg.Redactor
+	}
+	return e.auth.redactor(e.cfg.Redactor)
+}
+
+func (e *engine) mask(s string) string { return string(e.masker().Redact([]byte(s))) }
 
 func millis(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
@@ -359,15 +371,15 @@ func (e *engine) message(x *sent) string {
 		if x.failure != nil {
 			text = x.failure.Error()
 		}
-		return printable(e.cfg.Redactor.RedactString(text))
+		return printable(e.mask(text))
 	case x.ok():
-		return printable(e.cfg.Redactor.RedactString(e.offContract(x)))
+		return printable(e.mask(e.offContract(x)))
 	}
 	if x.message != "" && (x.sample.Outcome == metric.Check || x.sample.Outcome == metric.Extract) {
 		return x.message
 	}
 	text := statusLine(x.status())
-	if s := saidBeside([]byte(redacted(e.cfg.Redactor, x.body)), text); s != "" {
+	if s := saidBeside([]byte(redacted(e.masker(), x.body)), text); s != "" {
 		text += ": " + s
 	}
 	return text
@@ -390,7 +402,7 @@ func (e *engine) reason(row *Operated, x *sent) string {
 	case row.State == Refused && x.known:
 		text += "; to a request that the contract allows"
 	case row.State == WrongMethod && headerOf(x.head, "Allow") != "":
-		text += "; Allow: " + shorten(printable(headerOf(x.head, "Allow")), 80)
+		text += "; Allow: " + row.Allow
 	case row.State == Missing && x.known:
 		text += "; the contract documents this route"
 	}
@@ -408,7 +420,7 @@ func (e *engine) exemplar(x *sent) *Exchange {
 
 func (e *engine) exemplarOf(x *sent) metric.Exemplar {
 	head, body, _ := strings.Cut(string(x.wire), "\r\n\r\n")
-	r := e.auth.redactor(e.cfg.Redactor)
+	r := e.masker()
 	out := metric.Exemplar{
 		Endpoint: x.name, Class: x.sample.Class().Key(), Phase: x.sample.Phase.String(), Status: x.status(),
 		At: x.sample.End, ServiceTime: x.sample.ServiceTime(), Message: e.message(x),

@@ -133,7 +133,10 @@ func signatures(row *Operated, x *sent) (out []string) {
 	if d := x.direct; d != nil {
 		text += "\n" + string(d.body[:min(len(d.body), 16<<10)])
 	}
-	text += "\n" + row.Reason
+	text += "\n" + said(x.body) + "\n" + row.Reason
+	if d := x.direct; d != nil {
+		text += "\n" + said(d.body)
+	}
 	for _, s := range signs {
 		if hint := s.of(row, x, text); hint != "" {
 			out = append(out, shorten(printable(hint), 400))

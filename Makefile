@@ -6,7 +6,7 @@ LDFLAGS := -s -w
 FUZZTIME ?= 10s
 MANDIR   ?= dist-man
 
-.PHONY: build test verify race lint fuzz bench soak cover check dist man help
+.PHONY: build test verify race lint fuzz bench bench-peers soak cover check dist man help
 
 build: ## build ./bin/lt
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/lt ./cmd/lt
@@ -21,6 +21,7 @@ test: ## every test but the counted suites; under 5 minutes on 2 cores
 
 verify: ## the counted suites: faults, kills, browser, fuzz; under 20 minutes
 	LT_VERIFY=1 $(GO) test -count=1 -p 1 -timeout 20m -run '^(TestVerify|TestBrowser)' ./...
+	cd tools/promcheck && $(GO) test -count=1 ./...
 	$(MAKE) fuzz
 
 race: ## the tests under the race detector (needs gcc: -race needs cgo)
@@ -31,10 +32,12 @@ race: ## the tests under the race detector (needs gcc: -race needs cgo)
 lint: ## vet, staticcheck, gofumpt, go mod tidy drift, cross-compilation
 	$(GO) vet ./...
 	cd tools && $(GO) vet ./...
+	cd tools/promcheck && $(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	@out="$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "gofumpt -w would change:"; echo "$$out"; exit 1; } >&2
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
+	cd tools/promcheck && $(GO) mod tidy -diff
 	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/lt
 	GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/lt
 
@@ -48,6 +51,10 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 bench: ## benchmarks; size, start-up time, cost and memory of lt itself
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./scenarios
 	LT_BENCH=1 $(GO) test -count=1 -p 1 -v -timeout 20m -run '^TestBench' ./cmd/lt ./fixtures/gateway
+
+bench-peers: build ## lt beside wrk, h2load, fortio, hey and k6, as far as they are installed; writes docs/benchmarks.md
+	cd tools && $(GO) build -o ../bin/peers ./peers
+	bin/peers -lt bin/lt -out docs/benchmarks.md $(if $(ROWS),-only $(ROWS)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(LENGTH),-length $(LENGTH))
 
 soak: ## the counted suites in full length (hours)
 	LT_VERIFY=1 LT_SOAK=1 $(GO) test -count=1 -p 1 -timeout 8h -run '^(TestVerify|TestBrowser)' ./...
@@ -66,4 +73,4 @@ man: build ## the manual pages in ./dist-man
 check: lint test race verify ## all that CI runs; under 28 minutes
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14

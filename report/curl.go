@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // bodyLimit is how long a kept body may be; one that long may have been cut.
@@ -19,8 +20,8 @@ func curl(e *metric.Exemplar, target string) string {
 	head := strings.ReplaceAll(e.Request, "\r\n", "\n")
 	first, rest, _ := strings.Cut(head, "\n")
 	parts := strings.Fields(first)
-	text := head + e.RequestBody + target
-	if len(parts) < 2 || !strings.HasPrefix(parts[1], "/") || len(e.RequestBody) >= bodyLimit || clean(text, 1<<20) != strings.ReplaceAll(text, "\n", " ") || !utf8.ValidString(text) {
+	whole := head + e.RequestBody + target
+	if len(parts) < 2 || !strings.HasPrefix(parts[1], "/") || len(e.RequestBody) >= bodyLimit || clean(whole, 1<<20) != strings.ReplaceAll(whole, "\n", " ") || !utf8.ValidString(whole) {
 		return ""
 	}
 	if strings.Contains(e.RequestBody, masked) { // not what was sent, and nothing says which secret it was
@@ -34,7 +35,7 @@ func curl(e *metric.Exemplar, target string) string {
 	}
 	out := "curl -i"
 	if parts[0] != "GET" {
-		out += " -X " + quote(parts[0])
+		out += " -X " + text.Quote(parts[0])
 	}
 	if strings.ContainsAny(parts[1], "{}[]") { // which curl would expand
 		out += " -g"
@@ -57,7 +58,7 @@ func curl(e *metric.Exemplar, target string) string {
 		out += " \\\n  -H " + quoteMasked(name+": "+value)
 	}
 	if e.RequestBody != "" {
-		out += " \\\n  --data-raw " + quote(e.RequestBody)
+		out += " \\\n  --data-raw " + text.Quote(e.RequestBody)
 	}
 	return out
 }
@@ -66,7 +67,7 @@ func curl(e *metric.Exemplar, target string) string {
 // secret that was masked.
 func quoteMasked(s string) string {
 	if !strings.Contains(s, masked) {
-		return quote(s)
+		return text.Quote(s)
 	}
 	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(s)
 	return `"` + strings.ReplaceAll(s, masked, "$LT_API_KEY") + `"`
@@ -77,15 +78,4 @@ func token(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
 	}) < 0
-}
-
-// quote makes one word of a POSIX shell of s.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

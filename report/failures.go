@@ -1,9 +1,9 @@
 package report
 
 import (
+	_ "embed"
 	"encoding/json"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
@@ -11,6 +11,11 @@ import (
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
 )
+
+// FailuresSchema is the JSON Schema (2020-12) of failures.json. docs/ has a copy.
+//
+//go:embed failures.schema.json
+var FailuresSchema []byte
 
 // failuresFile is failures.json: what failed, for people and programs that are
 // to act on it.
@@ -86,7 +91,7 @@ func entry(e *metric.Exemplar, target string) exemplarEntry {
 	return exemplarEntry{
 		Status: e.Status, Message: limited(e.Message), Pattern: run.Pattern(limited(e.Message)), Phase: e.Phase,
 		AtS: e.At.Round(time.Millisecond).Seconds(), ServiceMS: float64(e.ServiceTime.Round(time.Microsecond)) / float64(time.Millisecond),
-		TraceID: traceID(e.Request), Request: limited(e.Request), RequestBody: limited(e.RequestBody),
+		TraceID: traceID(e), Request: limited(e.Request), RequestBody: limited(e.RequestBody),
 		Response: limited(e.Response), ResponseBody: limited(e.ResponseBody), Curl: curl(e, target),
 	}
 }
@@ -99,15 +104,11 @@ func limited(s string) string {
 	return strings.ToValidUTF8(s[:bodyLimit], "")
 }
 
-// traceparent is W3C's header: version, trace id, parent id, flags.
-var traceparent = regexp.MustCompile(`(?im)^traceparent:[ \t]*[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}`)
-
 // traceID is the id of the trace that a request belonged to; empty: it carried
 // none.
-func traceID(head string) string {
-	m := traceparent.FindStringSubmatch(head)
-	if m == nil || strings.Trim(m[1], "0") == "" {
+func traceID(e *metric.Exemplar) string {
+	if len(e.TraceID) != 32 || strings.Trim(e.TraceID, "0123456789abcdef") != "" {
 		return ""
 	}
-	return strings.ToLower(m[1])
+	return e.TraceID
 }

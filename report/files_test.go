@@ -122,8 +122,8 @@ func TestFailuresFile(t *testing.T) {
 	r.Failures = []run.Failure{{
 		Endpoint: "POST /orders", Class: "status_500", Count: 7, FirstSeenS: 1, LastSeenS: 9.5,
 		Exemplars: []metric.Exemplar{{
-			Status: 500, Message: "no stock for order 4711", ServiceTime: 1_234_567,
-			Request:      "POST /orders?dry=1&api_key=*** HTTP/1.1\nHost: h\nX-API-Key: ***\nX-Session: ***\nAccept: a \"b\" `c`\ntraceparent: 00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+			Status: 500, Message: "no stock for order 4711", ServiceTime: 1_234_567, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
+			Request:      "POST /orders?dry=1&api_key=*** HTTP/1.1\nHost: h\nX-API-Key: ***\nX-Session: ***\nAccept: a \"b\" `c`\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 			RequestBody:  `{"sku":"it's"}`,
 			ResponseBody: strings.Repeat("é", 9000),
 		}},

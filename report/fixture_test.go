@@ -256,6 +256,7 @@ func failing() *run.Result {
 func exemplar(f *run.Failure) *metric.Exemplar {
 	method, path, _ := strings.Cut(f.Endpoint, " ")
 	e := &metric.Exemplar{Endpoint: f.Endpoint, Class: f.Class, At: time.Duration(f.FirstSeenS * 1e9), ServiceTime: 2_210_000}
+	e.TraceID = "4bf92f3577b34da6a3ce929d0e0e4736"
 	e.Request = method + " " + path + " HTTP/1.1\r\nHost: staging.example.com\r\nX-API-Key: [redacted]\r\nContent-Type: application/json\r\nContent-Length: 61"
 	if f.Class == "refused" {
 		e.Phase, e.Message = "dial", "connection refused: nothing listens on 10.2.0.4:443"

@@ -136,6 +136,9 @@ func (m *markdown) failures(r *run.Result) {
 			mdText(percent(f.Share)+" %"), clock(f.FirstSeenS), clock(f.LastSeenS))
 		if e := f.First(); e != nil && e.Message != "" {
 			s += ": " + mdCode(clean(e.Message, 240))
+			if id := traceID(e); id != "" {
+				s += " (trace " + mdCode(id) + ")"
+			}
 		}
 		m.line("%s", s)
 	}

@@ -5,23 +5,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // none stands where nothing was measured.
 const none = "–"
 
 // count is a whole number with its thousands set apart: "222,260".
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+func count(n int64) string { return text.Thousands(strconv.FormatInt(n, 10)) }
 
 // decimal is a number of three significant digits, in full from 100 on:
 // "0.412", "5.12", "28.1", "412", "12,345".

@@ -61,6 +61,9 @@ func (p *page) failures(r *run.Result) {
 			if e.Phase != "" {
 				x.At += "; it ended in phase " + clean(e.Phase, 24)
 			}
+			if id := traceID(e); id != "" {
+				x.At += "; trace " + id
+			}
 			if i == 0 {
 				v.Message, v.Blocks, v.At = x.Message, x.Blocks, "One of them, "+x.At+"."
 			} else {

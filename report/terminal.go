@@ -260,6 +260,9 @@ func (t *terminal) failures(r *run.Result) {
 		t.line(t.paint("fail", strings.TrimSuffix(line, tail)), line[len(strings.TrimSuffix(line, tail)):])
 		if e := f.First(); e != nil && e.Message != "" {
 			t.line(t.paint("dim", cut("           "+clean(e.Message, maxMessage), t.o.Width)))
+			if id := traceID(e); id != "" && t.o.Verbose {
+				t.line(t.paint("dim", "           trace "+id))
+			}
 		}
 		if h := hopText(f); h != "" {
 			t.line(t.paint("dim", cut("           "+h, t.o.Width)))

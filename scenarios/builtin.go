@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // A file of this folder is a built-in scenario or workload: its name is that of
@@ -145,6 +148,10 @@ func loadBuiltin(name string) (*Scenario, error) {
 // readFile reads a file of at most the size that a scenario may have, and one
 // byte more, which Parse refuses.
 func readFile(name string) ([]byte, error) {
+	// Opening a FIFO would wait for somebody to write to it.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is %s: a scenario is a regular file", name, kindOfFile(info.Mode()))
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -264,12 +271,12 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("unknown scenario `%s`%s; there is %s, or a YAML file", shorten(e.Name, 60), didYouMean(e.Name, e.Names), strings.Join(e.Names, ", "))
+	return fmt.Sprintf("unknown scenario `%s`%s there is %s, or a YAML file", shorten(e.Name, 60), cmp.Or(didYouMean(e.Name, e.Names), ";"), strings.Join(e.Names, ", "))
 }
 
 func unknown(name string) error {
 	names := builtinNames()
-	return &UnknownError{name, nearest(name, names), names}
+	return &UnknownError{name, text.Nearest(name, names), names}
 }
 
 // isBareName reports whether ref looks like the name of a scenario rather than a
@@ -281,25 +288,5 @@ func isBareName(ref string) bool {
 // baseName is a file's name without folder and ending, as a scenario's name.
 func baseName(file string) string {
 	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-	return slug(name, "scenario")
-}
-
-// slug is s as a name that can name a directory everywhere.
-func slug(s, otherwise string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.' && b.Len() > 0:
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
-			b.WriteByte('-')
-		}
-		if b.Len() == 60 {
-			break
-		}
-	}
-	if name := strings.Trim(b.String(), "-."); name != "" {
-		return name
-	}
-	return otherwise
+	return text.Slug(name, "scenario")
 }

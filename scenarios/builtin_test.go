@@ -133,7 +133,7 @@ func TestUnknown(t *testing.T) {
 	if !errors.As(err, &unknown) || unknown.Nearest != "peak" {
 		t.Fatalf("Load = %v", err)
 	}
-	want := "unknown scenario `peek`, did you mean `peak`?; there is light, normal, peak, endurance, spike, step, ci, api, health, platform, or a YAML file"
+	want := "unknown scenario `peek`, did you mean `peak`? there is light, normal, peak, endurance, spike, step, ci, api, health, platform, or a YAML file"
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)
 	}

@@ -226,7 +226,7 @@ func (c *compiler) steps(p *Persona, where string, steps []Step, known map[strin
 			}
 			if r.redirect.Follow > 0 {
 				e := s.endpoint()
-				e.Path += redirectedSuffix
+				e.Path += RedirectedSuffix
 				r.hopRow = len(c.script.rows)
 				c.script.rows = append(c.script.rows, metric.Row{Persona: p.Name, Step: name + ", redirected", Endpoint: e})
 			}
@@ -284,8 +284,9 @@ func (c *compiler) step(r *request, p *Persona, s *Step, known map[string]bool) 
 	r.http.Keep = len(r.saves)+len(r.checks)+len(r.pushes) > 0 || r.poll != nil || r.redirect.Follow > 0 || r.http.Decode
 }
 
-// redirectedSuffix tells the requests that redirects lead to from the step's own.
-const redirectedSuffix = " (redirected)"
+// RedirectedSuffix tells, at the end of an endpoint's path, the requests that
+// redirects lead to from the step's own.
+const RedirectedSuffix = " (redirected)"
 
 // request compiles what a step sends.
 func (c *compiler) request(r *request, p *Persona, s *Step, known map[string]bool) {

@@ -106,6 +106,10 @@ func (s *Scenario) attach(dir string) error {
 // readBelow reads a file of a folder; no link leads out of it. A problem says
 // why it cannot.
 func readBelow(root *os.Root, name string, limit int64) (data []byte, problem string) {
+	info, err := root.Stat(filepath.FromSlash(name))
+	if err == nil && !info.Mode().IsRegular() { // opening a FIFO would wait for a writer
+		return nil, "is " + kindOfFile(info.Mode()) + ", not a regular file"
+	}
 	f, err := root.Open(filepath.FromSlash(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -116,9 +120,6 @@ func readBelow(root *os.Root, name string, limit int64) (data []byte, problem st
 		return nil, "cannot be opened: links may not lead out of the scenario's folder"
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, "is no regular file"
-	}
 	data, err = io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
@@ -127,6 +128,21 @@ func readBelow(root *os.Root, name string, limit int64) (data []byte, problem st
 		return nil, fmt.Sprintf("is larger than %d MiB", limit>>20)
 	}
 	return data, ""
+}
+
+// kindOfFile names what is no regular file.
+func kindOfFile(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "a special file"
 }
 
 // namesIn is the files of a folder, for hints.

@@ -52,8 +52,8 @@ func (s *Scenario) lintScopes() (ms Mistakes) {
 			return
 		}
 		e := step.endpoint()
-		for _, name := range []string{e.Name(), e.Name() + redirectedSuffix} {
-			if strings.HasSuffix(name, redirectedSuffix) && step.redirect == nil && s.Redirect.Follow == 0 {
+		for _, name := range []string{e.Name(), e.Name() + RedirectedSuffix} {
+			if strings.HasSuffix(name, RedirectedSuffix) && step.redirect == nil && s.Redirect.Follow == 0 {
 				continue
 			}
 			if !seen[name] {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // A Mistake is one thing wrong with a scenario file, and where.
@@ -66,47 +68,8 @@ func (p position) mistake(format string, args ...any) Mistake {
 // didYouMean is ", did you mean `weight`?" for the name of known that is nearest
 // to got, and nothing when none is near.
 func didYouMean(got string, known []string) string {
-	if near := nearest(got, known); near != "" {
+	if near := text.Nearest(got, known); near != "" {
 		return fmt.Sprintf(", did you mean `%s`?", near)
 	}
 	return ""
-}
-
-// nearest is the name of known that a typing error may have turned into got;
-// empty when none is near enough.
-func nearest(got string, known []string) string {
-	best, name := max(1, len(got)/3)+1, ""
-	if len(got) > 64 {
-		return ""
-	}
-	for _, k := range known[:min(len(known), 200)] { // a file may have thousands
-		if d := distance(strings.ToLower(got), strings.ToLower(k)); d < best {
-			best, name = d, k
-		}
-	}
-	return name
-}
-
-// distance is how many letters must be added, left out, changed or swapped with
-// their neighbour to turn a into b.
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

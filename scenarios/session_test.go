@@ -314,7 +314,7 @@ func TestExemplar(t *testing.T) {
 			r.Header.Get("X-API-Key") + `","pad":"` + strings.Repeat("x", 9000) + `"}`
 	}
 	g.sync()
-	script := compiled(t, parsed(t, "personas: {a: {tasks: [{post: /a, json: {k: \"${env.K}\"}}]}}"), g.URL, func(o *CompileOptions) {
+	script := compiled(t, parsed(t, "personas: {a: {tasks: [{post: /a, json: {k: \"${env.K}\", password: hunter2, of: [{pin_secret: 4711}]}}]}}"), g.URL, func(o *CompileOptions) {
 		o.Key, o.Redactor = key, client.NewRedactor(key, "from-the-environment")
 		o.Env = func(string) (string, bool) { return "from-the-environment", true }
 		o.Headers = []client.Header{{Name: "Authorization", Value: "Basic c2hvcnQ6c2hvcnQ="}}
@@ -334,7 +334,7 @@ func TestExemplar(t *testing.T) {
 		t.Errorf("message %q, want %q", e.Message, want)
 	}
 	all := fmt.Sprintf("%+v", e)
-	for _, secret := range []string{key, "from-the-environment", "c2hvcnQ6c2hvcnQ="} {
+	for _, secret := range []string{key, "from-the-environment", "c2hvcnQ6c2hvcnQ=", "hunter2", "4711"} {
 		if strings.Contains(all, secret) {
 			t.Errorf("the exemplar holds %s:\n%s", secret, all)
 		}
@@ -345,7 +345,7 @@ func TestExemplar(t *testing.T) {
 	if len(e.ResponseBody) > 4<<10 || len(e.ResponseBody) < 3<<10 {
 		t.Errorf("%d bytes of the answer", len(e.ResponseBody))
 	}
-	if e.RequestBody != `{"k":"***"}` || e.Status != 422 || e.Endpoint != "POST /a" {
+	if e.RequestBody != `{"k":"***","password":"***","of":[{"pin_secret":"***"}]}` || e.Status != 422 || e.Endpoint != "POST /a" {
 		t.Errorf("exemplar %+v", e)
 	}
 }

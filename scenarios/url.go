@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-42693903/lt/internal/client"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // FromURL is the scenario of one request, sent again and again without a think
@@ -51,7 +52,7 @@ func FromURL(rawURL, method string, headers []client.Header, body []byte) (*Scen
 	}
 	step.Name = step.endpoint().Name()
 	return &Scenario{
-		Name:     "url-" + slug(u.Host+u.Path, "target"),
+		Name:     "url-" + text.Slug(u.Host+u.Path, "target"),
 		Target:   u.Scheme + "://" + u.Host,
 		Personas: []Persona{{Name: "user", Weight: 1, Tasks: []Task{{Name: step.Name, Weight: 1, Steps: []Step{step}}}}},
 		file:     u.Host,

@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"github.com/seed-42693903/lt/internal/client"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // repeat is the command that runs the same again. Keys stand as $LT_API_KEY.
 func (o *runOptions) repeat(s *settings, what string) string {
-	words := []string{"lt", "run", quote(what)}
+	words := []string{"lt", "run", text.Quote(what)}
 	for _, f := range s.all() {
 		for _, v := range f.values {
 			switch {
@@ -20,17 +21,9 @@ func (o *runOptions) repeat(s *settings, what string) string {
 			case f.boolean:
 				words = append(words, "--"+f.name)
 			default:
-				words = append(words, "--"+f.name, quote(v))
+				words = append(words, "--"+f.name, text.Quote(v))
 			}
 		}
 	}
 	return o.redactor.RedactString(strings.Join(words, " "))
-}
-
-// quote is a word as a POSIX shell takes it.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@,+%") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

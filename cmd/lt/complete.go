@@ -19,6 +19,11 @@ const filesToo, nothingElse = cobra.ShellCompDirectiveDefault, cobra.ShellCompDi
 // of lt's commands. Each is "value\tdescription".
 func addCompletions(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if shells, _, err := root.Find([]string{"completion"}); err == nil {
+		shells.Args = cobra.ArbitraryArgs
+		shells.RunE = unknownSub
+	}
 	for path, arg := range map[string]cobra.CompletionFunc{
 		"run":            completeOnce(append(builtinNames(scenarios.KindScenario), suiteName+"\tlight, normal, peak and endurance, with one index"), filesToo),
 		"smoke":          completeOnce(builtinNames(scenarios.KindScenario), filesToo),

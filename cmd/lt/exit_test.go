@@ -64,12 +64,3 @@ func TestErrorsSayEveryMistakeAndHintOnce(t *testing.T) {
 		t.Errorf("no error has exit code %d", code)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"run", "report", "serve", "scenarios"}
-	for word, want := range map[string]string{"rum": "run", "reprot": "report", "Serv": "serve", "scenario": "scenarios", "xyzzy": ""} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}

@@ -54,6 +54,7 @@ func (s *settings) list(name, short, kind, usage string) {
 // fromEnv sets every flag that the command line did not from its variable:
 // --spawn-rate from LT_SPAWN_RATE. Empty variables count as not set.
 func (s *settings) fromEnv(except ...string) {
+	s.mistakes = append(s.mistakes, s.env.unknownFlags...)
 	first := s.typed == nil // what it set itself is not typed when it is called again
 	if first {
 		s.typed = map[string]bool{}
@@ -240,6 +241,7 @@ func isNumber(s string) bool {
 // newSettings is the settings of cmd.
 func newSettings(cmd *cobra.Command, env *environ) *settings {
 	cmd.Flags().SortFlags = false
+	cmd.Annotations = map[string]string{readsAll: "true"}
 	return &settings{flags: cmd.Flags(), env: env}
 }
 

@@ -38,18 +38,25 @@ func newGuard(env *environ, o *runOptions) *guard {
 
 // A publicError is the guard's refusal.
 type publicError struct {
-	host string
+	host string // of the target; empty for a connection of the load, perhaps to another
 	addr netip.Addr
 }
 
 func (e publicError) Error() string {
-	return fmt.Sprintf("%s is a public address (%s), and this run asks for more than %d requests/s of it", e.host, e.addr, publicRate)
+	what := "a public address"
+	if e.addr.IsLinkLocalUnicast() || e.addr == metadataV6 {
+		what = "where clouds keep a machine's credentials"
+	}
+	if e.host == "" {
+		return fmt.Sprintf("%s is %s, and this run may ask for more than %d requests/s of it", e.addr, what, publicRate)
+	}
+	return fmt.Sprintf("%s is %s (%s), and this run asks for more than %d requests/s of it", e.host, what, e.addr, publicRate)
 }
 
 // allow is asked by the client before each connection.
 func (g *guard) allow(a netip.AddrPort) error {
 	if addr := a.Addr().Unmap(); !g.open.Load() && g.public(addr) {
-		return publicError{g.host, addr}
+		return publicError{addr: addr}
 	}
 	return nil
 }
@@ -62,13 +69,21 @@ func (r *runner) safety(ctx context.Context) error {
 	}
 	var public publicError
 	if err := r.client.Check(ctx); errors.As(err, &public) {
+		public.host = r.guard.host
 		return hintf(usageErrorf("%w", public), "if it is yours: --confirm-target %s, or allow_targets in the scenario", public.host)
 	}
 	return nil // a host that is not found: preflight says it better
 }
 
+// metadataV6 is where AWS answers with a machine's credentials in a net of IPv6.
+var metadataV6 = netip.MustParseAddr("fd00:ec2::254")
+
 // private reports whether an address belongs to this machine or a private net.
+// 169.254.0.0/16 does not: there clouds answer with a machine's credentials.
 func private(a netip.Addr) bool {
 	a = a.Unmap()
+	if a == metadataV6 || a.Is4() && a.IsLinkLocalUnicast() {
+		return false
+	}
 	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -88,22 +89,7 @@ func aim(t *testing.T, args ...string) (code int, stderr string) {
 
 func TestNothingReachesAStranger(t *testing.T) {
 	t.Chdir(t.TempDir())
-	var seen atomic.Int64
-	canary, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer canary.Close()
-	go func() {
-		for {
-			c, err := canary.Accept()
-			if err != nil {
-				return
-			}
-			seen.Add(1)
-			c.Close()
-		}
-	}()
+	canary, seen := newCanary(t)
 	port := canary.Addr().(*net.TCPAddr).Port
 	if len(hostile) < 80 {
 		t.Fatalf("%d URLs", len(hostile))
@@ -131,20 +117,6 @@ func TestNothingReachesAStranger(t *testing.T) {
 		t.Fatalf("%d connections reached the canary", n)
 	}
 
-	// A redirect is reported, not followed.
-	home, err := net.Listen("tcp4", homeAddr.String()+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewUnstartedServer(http.RedirectHandler("http://"+canary.Addr().String()+"/", http.StatusFound))
-	server.Listener.Close()
-	server.Listener = home
-	server.Start()
-	defer server.Close()
-	if code, stderr := aim(t, server.URL, "-u", "2", "-d", "1s"); code != 99 || seen.Load() != 0 {
-		t.Errorf("redirect: exit code %d, %d connections reached the canary\n%s", code, seen.Load(), stderr)
-	}
-
 	// The canary sings when it is confirmed, and for a light load.
 	if aim(t, fmt.Sprintf("http://127.0.0.1:%d/", port), "-d", "1s", "--confirm-target", "127.0.0.1"); seen.Load() == 0 {
 		t.Error("a confirmed target got nothing: the canary hears nothing at all")
@@ -159,10 +131,136 @@ func TestNothingReachesAStranger(t *testing.T) {
 	}
 }
 
+// newCanary is a listener that counts who connects, and hangs up.
+func newCanary(t *testing.T) (canary net.Listener, seen *atomic.Int64) {
+	t.Helper()
+	canary, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { canary.Close() })
+	seen = new(atomic.Int64)
+	go func() {
+		for {
+			c, err := canary.Accept()
+			if err != nil {
+				return
+			}
+			seen.Add(1)
+			c.Close()
+		}
+	}()
+	return canary, seen
+}
+
+// atHome serves h at the only private address of that world.
+func atHome(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	home, err := net.Listen("tcp4", homeAddr.String()+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(h)
+	server.Listener.Close()
+	server.Listener = home
+	server.Start()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// No redirect leads to a stranger, whether the scenario follows redirects or not,
+// and whether it names the stranger's hosts or not.
+func TestNoRedirectReachesAStranger(t *testing.T) {
+	t.Chdir(t.TempDir())
+	canary, seen := newCanary(t)
+	port := canary.Addr().(*net.TCPAddr).Port
+	offered := make([]atomic.Int64, len(hostile))
+	var next atomic.Int64
+	server := atHome(t, func(w http.ResponseWriter, _ *http.Request) {
+		i := int(next.Add(1)) % len(hostile)
+		offered[i].Add(1)
+		w.Header().Set("Location", fmt.Sprintf(strings.ReplaceAll(hostile[i], "%d", "%[1]d"), port))
+		w.WriteHeader([]int{301, 302, 303, 307, 308}[i%5])
+	})
+	strangers := "[127.0.0.1, \"::ffff:127.0.0.1\", \"::ffff:7f00:1\", \"0.0.0.0\", \"0\", \"2130706433\", evil.test, evil.test., localhost.evil.test, mapped.test, both.test, second.test, many.test, rebind.test, home-test]"
+	for name, keys := range map[string]string{
+		"never":                       "redirect: never\n",
+		"same origin":                 "redirect: same-origin\n",
+		"anywhere":                    "redirect: follow 5\n",
+		"anywhere, strangers allowed": "redirect: follow 5\nallow_targets: " + strangers + "\n",
+	} {
+		for i := range offered {
+			offered[i].Store(0)
+		}
+		text := keys + "load: {users: 2, duration: 2s}\nheaders: {Authorization: Bearer hush-hush}\npersonas: {one: {tasks: [{name: t, steps: [{post: /, json: {a: 1}}]}]}}\n"
+		if err := os.WriteFile("redirect.yaml", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, stderr := aim(t, "redirect.yaml", "--target", server.URL, "--no-preflight")
+		if code == 0 || seen.Load() != 0 {
+			t.Errorf("%s: exit code %d, %d connections reached the canary\n%s", name, code, seen.Load(), stderr)
+		}
+		for i := range offered {
+			if offered[i].Load() == 0 {
+				t.Errorf("%s: no redirect to %s was met", name, hostile[i])
+			}
+		}
+	}
+}
+
+// The preflight says that it is the redirect that leads nowhere, not the target.
+func TestPreflightOfARedirect(t *testing.T) {
+	t.Chdir(t.TempDir())
+	server := atHome(t, http.RedirectHandler("http://evil.test/", http.StatusFound).ServeHTTP)
+	text := "redirect: follow 5\nallow_targets: [evil.test]\nload: {users: 2, duration: 1s}\npersonas: {one: {tasks: [{get: /a}]}}\n"
+	if err := os.WriteFile("redirect.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, stderr := aim(t, "redirect.yaml", "--target", server.URL)
+	if code != 3 || !strings.Contains(stderr, "GET /a leads where nothing answers: 127.0.0.1 is a public address") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
+// Where a redirect may lead to another host, it takes no credential there.
+func TestARedirectTakesNoCredential(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var mu sync.Mutex
+	var met []string
+	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		met = append(met, fmt.Sprint(r.Header))
+	}))
+	defer stranger.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(stranger.URL, "http://"), ":")
+	server := atHome(t, func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(fmt.Sprint(r.Header), "hush-hush") {
+			t.Errorf("home got no credential: %v", r.Header)
+		}
+		w.Header().Set("Set-Cookie", "session=hush-hush")
+		w.Header().Set("Location", "http://evil.test:"+port+"/")
+		w.WriteHeader(http.StatusFound)
+	})
+	text := "redirect: follow 5\nallow_targets: [evil.test]\nload: {rate: 10/s, duration: 1s}\nheaders: {Authorization: Bearer hush-hush}\npersonas: {one: {tasks: [{name: t, steps: [{get: /, headers: {X-Session: hush-hush}}]}]}}\n"
+	if err := os.WriteFile("redirect.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, stderr := aim(t, "redirect.yaml", "--target", server.URL, "--api-key", "hush-hush", "-H", "Cookie: a=hush-hush", "--no-thresholds")
+	if code != 0 || len(met) == 0 {
+		t.Fatalf("exit code %d, %d requests reached the other host\n%s", code, len(met), stderr)
+	}
+	for _, headers := range met {
+		if strings.Contains(headers, "hush-hush") {
+			t.Fatalf("a credential went to another host: %s", headers)
+		}
+	}
+}
+
 func TestPrivate(t *testing.T) {
 	for addr, want := range map[string]bool{
 		"127.0.0.1": true, "::1": true, "10.1.2.3": true, "172.16.0.1": true, "172.31.255.255": true, "192.168.1.1": true,
-		"169.254.1.1": true, "fe80::1": true, "fd00::1": true, "::ffff:10.0.0.1": true, "0.0.0.0": true, "::": true,
+		"169.254.1.1": false, "169.254.169.254": false, "::ffff:169.254.169.254": false, "fd00:ec2::254": false, "fe80::1": true, "fd00::1": true, "::ffff:10.0.0.1": true, "0.0.0.0": true, "::": true,
 		"8.8.8.8": false, "172.32.0.1": false, "192.0.2.1": false, "100.64.0.1": false, "::ffff:8.8.8.8": false, "2001:db8::1": false,
 		"64:ff9b::10.0.0.1": false, "2002:a00:1::": false, "::10.0.0.1": false, "224.0.0.1": false, "255.255.255.255": false, "198.18.0.1": false,
 	} {

@@ -53,6 +53,7 @@ func TestImports(t *testing.T) {
 		{"report", []string{module + "fixtures"}, "the platform and the instrument do not know each other"},
 		{"scenarios", []string{module + "fixtures", module + "report"}, "the platform and the instrument do not know each other"},
 		{"templates", []string{module}, "templates is a leaf"},
+		{"internal/text", []string{module}, "words and figures need nothing"},
 	}
 	for pkg, list := range imports {
 		for _, r := range rules {

@@ -114,8 +114,8 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	o := &runOptions{
 		lookup: s.env.lookup, reference: s.boolean("reference"), insecure: s.boolean("insecure"), noPreflight: s.boolean("no-preflight"),
 		smokeFirst: s.boolean("smoke-first"),
-		noTrace: s.boolean("no-trace"),
-		dryRun:  s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
+		noTrace:    s.boolean("no-trace"),
+		dryRun:     s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
 		faults: s.str("faults"), confirmed: s.str("confirm-target"), out: s.str("out"),
 		timeout: s.duration("timeout", client.DefaultTimeout), connectTimeout: s.duration("connect-timeout", client.DefaultConnectTimeout),
 		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), seeded: s.given("seed"), onInconclusive: s.str("on-inconclusive"),

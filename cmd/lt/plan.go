@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
 	"github.com/seed-42693903/lt/scenarios"
 )
@@ -175,11 +176,7 @@ func short(d time.Duration) string {
 	if d >= time.Second {
 		d = d.Round(100 * time.Millisecond)
 	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	return s
+	return text.Duration(d)
 }
 
 // thousands is a rounded number with separators: 12,300.
@@ -188,9 +185,5 @@ func thousands(x float64) string {
 		digits := math.Pow10(int(math.Log10(x)) - 2)
 		x = math.Round(x/digits) * digits
 	}
-	s := fmt.Sprintf("%.0f", x)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return text.Thousands(fmt.Sprintf("%.0f", x))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -78,6 +79,10 @@ func (r *runner) refuse(p scenarios.Probe) error {
 	at := r.plan.Target
 	switch p.Class.Outcome {
 	case metric.Refused, metric.Unreachable, metric.DNS, metric.Generator:
+		if strings.HasSuffix(p.Endpoint.Path, scenarios.RedirectedSuffix) {
+			return hintf(notReadyf("%s leads where nothing answers: %s", strings.TrimSuffix(p.Endpoint.Name(), scenarios.RedirectedSuffix), p.Message),
+				"redirect: never or same-origin in the scenario does not follow it")
+		}
 		return hintf(notReadyf("nothing answers at %s: %s", at, p.Message),
 			"--target URL says where, --wait 60s waits for it, --reference tries lt against its own platform")
 	case metric.Timeout:

@@ -40,15 +40,7 @@ directory.`,
 		if !ok {
 			return usageErrorf("--format %q: want one of %s", format, strings.Join(names, ", "))
 		}
-		dir, err := run.Find(out, args[0])
-		if err != nil {
-			hint := "lt run makes one; --out DIR says where runs are kept"
-			if found, _ := filepath.Glob(filepath.Join(args[0], "*", run.PlanFile)); len(found) > 0 {
-				hint = fmt.Sprintf("%s holds runs: %s is one", args[0], filepath.Dir(found[0]))
-			}
-			return hintf(usageErrorf("%w", err), "%s", hint)
-		}
-		result, err := run.Load(dir)
+		dir, result, err := findRun(out, args[0])
 		if err != nil {
 			return err
 		}
@@ -66,4 +58,18 @@ directory.`,
 		return f.Render(env.Stdout, result, opts)
 	}
 	return cmd
+}
+
+// findRun is the run that ref names, here or under out, and its directory.
+func findRun(out, ref string) (dir string, result *run.Result, err error) {
+	dir, err = run.Find(out, ref)
+	if err != nil {
+		hint := "lt run makes one; --out DIR says where runs are kept"
+		if found, _ := filepath.Glob(filepath.Join(ref, "*", run.PlanFile)); len(found) > 0 {
+			hint = fmt.Sprintf("%s holds runs: %s is one", ref, filepath.Dir(found[0]))
+		}
+		return "", nil, hintf(usageErrorf("%w", err), "%s", hint)
+	}
+	result, err = run.Load(dir)
+	return dir, result, err
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,6 +29,8 @@ type environ struct {
 
 	redactor *client.Redactor // of the secrets that this command was given
 	warned   map[string]bool
+
+	unknownFlags []error // on the command line
 }
 
 // lookup is a variable that is set and not empty.
@@ -39,8 +43,9 @@ func (e *environ) lookup(name string) (string, bool) {
 func execute(args []string, env *environ) int {
 	ignoreBrokenPipes()
 	root := newRootCmd(env)
+	args, env.unknownFlags = takeUnknownFlags(root, args)
 	root.SetArgs(args)
-	err := root.Execute()
+	err := errors.Join(append(slices.Clip(env.unknownFlags), root.Execute())...)
 	return printError(env.redacted(env.Stderr), err)
 }
 
@@ -58,36 +63,29 @@ Start here:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			var names []string
-			for _, c := range cmd.Commands() {
-				if c.IsAvailableCommand() {
-					names = append(names, c.Name())
-				}
-			}
-			hint := "lt --help lists the commands"
-			if near := nearest(args[0], names); near != "" {
-				hint = fmt.Sprintf("did you mean `lt %s`?", near)
-			}
-			return hintf(usageErrorf("there is no command %q", args[0]), "%s", hint)
-		},
+		RunE:          unknownSub,
 	}
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Annotations[readsAll] != "" { // it tells of them with all else that is wrong
+			return nil
+		}
+		return errors.Join(env.unknownFlags...)
+	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hintf(usageErrorf("%s", err), "%s --help lists the flags", cmd.CommandPath())
 	})
+	root.SetHelpCommand(newHelpCmd())
 	scenariosCmd := newScenariosCmd(env)
 	scenariosCmd.Long = scenariosPage
 	root.AddCommand(
 		newRunCmd(env),
 		newSmokeCmd(env),
 		newReportCmd(env),
+		newAlertsCmd(env),
 		scenariosCmd,
 		newServeCmd(env),
 		newVersionCmd(env),
@@ -161,36 +159,4 @@ func atLeastArgs(n int, what string) cobra.PositionalArgs {
 func (e *environ) terminal(w io.Writer) (*os.File, bool) {
 	f, ok := w.(*os.File)
 	return f, ok && term.IsTerminal(int(f.Fd())) && e.Getenv("TERM") != "dumb"
-}
-
-// nearest is the candidate that word is most likely a slip of; empty when none is
-// close.
-func nearest(word string, candidates []string) string {
-	best, at := "", len(word)/2+1
-	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), c); d < at {
-			best, at = c, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

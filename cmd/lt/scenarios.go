@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/scenarios"
 	"github.com/seed-42693903/lt/templates"
 )
@@ -17,8 +18,8 @@ func newScenariosCmd(env *environ) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenarios",
 		Short: "List, show and check scenarios",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:  cobra.ArbitraryArgs,
+		RunE:  unknownSub,
 	}
 	cmd.AddCommand(
 		&cobra.Command{
@@ -107,7 +108,7 @@ func newScenariosNewCmd(env *environ) *cobra.Command {
 			if err := errors.Join(err, f.Close()); err != nil {
 				return err
 			}
-			fmt.Fprintf(env.Stdout, "%s written; try it: lt run %s --reference\n", name, quote(name))
+			fmt.Fprintf(env.Stdout, "%s written; try it: lt run %s --reference\n", name, text.Quote(name))
 			return nil
 		},
 	}

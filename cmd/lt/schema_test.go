@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/report"
 )
 
 // schemas are the compiled schemas by the name of the file that they are of.
@@ -19,10 +20,14 @@ var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	out := map[string]*jsonschema.Schema{}
 	for file, name := range map[string]string{
 		run.PlanFile: "run.schema.json", run.IntervalsFile: "interval.schema.json", run.ResultFile: "result.schema.json",
+		run.FailuresFile: "failures.schema.json",
 	} {
-		b, err := run.Schemas.ReadFile(name)
-		if err != nil {
-			return nil, err
+		b := report.FailuresSchema
+		if file != run.FailuresFile {
+			var err error
+			if b, err = run.Schemas.ReadFile(name); err != nil {
+				return nil, err
+			}
 		}
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
 		if err != nil {

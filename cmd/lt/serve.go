@@ -57,6 +57,7 @@ gateway's own, to call the data layer). One that is not set is made and shown.`,
 
 func newServeGatewayCmd(env *environ) *cobra.Command {
 	var addr, upstream string
+	var lameDuck time.Duration
 	var faulty faultFlags
 	var lifeline bool
 	cmd := &cobra.Command{
@@ -65,11 +66,12 @@ func newServeGatewayCmd(env *environ) *cobra.Command {
 			if lifeline {
 				return serveLifeline(env, gatewayChild)
 			}
-			return serveGateway(env, addr, upstream, faulty)
+			return serveGateway(env, addr, upstream, lameDuck, faulty)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultGateway, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&upstream, "upstream", "http://"+defaultDatalayer, "`URL` of the data layer")
+	addLameDuckFlag(cmd, &lameDuck)
 	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
@@ -91,7 +93,7 @@ func newServeDatalayerCmd(env *environ) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultDatalayer, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&db, "db", "sqlite:lt-datalayer.db", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
-	cmd.Flags().DurationVar(&lameDuck, "lame-duck", 0, "how long to go on, not ready, when told to stop: `DURATION`")
+	addLameDuckFlag(cmd, &lameDuck)
 	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
@@ -99,16 +101,22 @@ func newServeDatalayerCmd(env *environ) *cobra.Command {
 
 func newServeAllCmd(env *environ) *cobra.Command {
 	var addr, datalayerAddr, db string
+	var lameDuck time.Duration
 	var faulty faultFlags
 	cmd := &cobra.Command{
 		Use: "all", Short: "Run gateway and data layer in one process", Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return serveAll(env, addr, datalayerAddr, db, faulty) },
+		RunE: func(*cobra.Command, []string) error { return serveAll(env, addr, datalayerAddr, db, lameDuck, faulty) },
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultGateway, "`HOST:PORT` of the gateway; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&datalayerAddr, "datalayer-addr", defaultDatalayer, "`HOST:PORT` of the data layer")
 	cmd.Flags().StringVar(&db, "db", "", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME (default a throw-away file)")
+	addLameDuckFlag(cmd, &lameDuck)
 	faulty.add(cmd)
 	return cmd
+}
+
+func addLameDuckFlag(cmd *cobra.Command, d *time.Duration) {
+	cmd.Flags().DurationVar(d, "lame-duck", 0, "how long to go on, not ready, when told to stop: `DURATION`")
 }
 
 func addLifelineFlag(cmd *cobra.Command, on *bool) {
@@ -118,7 +126,18 @@ func addLifelineFlag(cmd *cobra.Command, on *bool) {
 	}
 }
 
-func serveGateway(env *environ, addr, upstream string, faulty faultFlags) error {
+// checkLameDuck says what is wrong with a lame duck's time.
+func checkLameDuck(d time.Duration) error {
+	if d < 0 {
+		return usageErrorf("--lame-duck %s: a time of 0 or more is meant", d)
+	}
+	return nil
+}
+
+func serveGateway(env *environ, addr, upstream string, lameDuck time.Duration, faulty faultFlags) error {
+	if err := checkLameDuck(lameDuck); err != nil {
+		return err
+	}
 	fails, err := faulty.open(faults.Gateway)
 	if err != nil {
 		return err
@@ -138,7 +157,7 @@ func serveGateway(env *environ, addr, upstream string, faulty faultFlags) error 
 	if err != nil {
 		return err
 	}
-	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, Log: logTo(env.Stderr, slog.LevelWarn)}, upstream, key)
+	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, LameDuck: lameDuck, Log: logTo(env.Stderr, slog.LevelWarn)}, upstream, key)
 	if err != nil {
 		return usageErrorf("%w", err)
 	}
@@ -149,6 +168,9 @@ func serveGateway(env *environ, addr, upstream string, faulty faultFlags) error 
 }
 
 func serveDatalayer(env *environ, addr, db string, lameDuck time.Duration, faulty faultFlags) error {
+	if err := checkLameDuck(lameDuck); err != nil {
+		return err
+	}
 	if err := datalayer.CheckDB(db); err != nil {
 		return usageErrorf("--db: %w", err)
 	}
@@ -176,7 +198,10 @@ func serveDatalayer(env *environ, addr, db string, lameDuck time.Duration, fault
 	return serveUntilSignal(env, served{dl, ln})
 }
 
-func serveAll(env *environ, addr, datalayerAddr, db string, faulty faultFlags) (err error) {
+func serveAll(env *environ, addr, datalayerAddr, db string, lameDuck time.Duration, faulty faultFlags) (err error) {
+	if err := checkLameDuck(lameDuck); err != nil {
+		return err
+	}
 	if db != "" {
 		if err := datalayer.CheckDB(db); err != nil {
 			return usageErrorf("--db: %w", err)
@@ -220,7 +245,7 @@ func serveAll(env *environ, addr, datalayerAddr, db string, faulty faultFlags) (
 		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}
 	defer dl.Close()
-	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, Log: logTo(env.Stderr, slog.LevelWarn)}, urlOf(behind), key)
+	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, LameDuck: lameDuck, Log: logTo(env.Stderr, slog.LevelWarn)}, urlOf(behind), key)
 	if err != nil {
 		return err
 	}

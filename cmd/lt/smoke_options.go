@@ -9,11 +9,12 @@ import (
 
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/smoke"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // smokeCarrier is the scenario whose place a smoke without one takes: its guard and
 // its defaults, none of its steps.
-const smokeCarrier = "ci"
+const smokeCarrier = "light"
 
 // smokeOptions are everything that decides a smoke.
 type smokeOptions struct {
@@ -110,13 +111,14 @@ func parseSmokeOptions(s *settings, args []string) (*smokeOptions, error) {
 		o.inURL = append(o.inURL, o.directKey)
 		o.redact(s.env)
 	}
-	o.command = strings.Replace(o.command, "lt run "+quote(what), strings.TrimSpace("lt smoke "+strings.Join(quoteAll(args), " ")), 1)
+	// The keys were not known to all when the command was written.
+	o.command = strings.Replace(o.redactor.RedactString(o.command), "lt run "+text.Quote(what), strings.TrimSpace("lt smoke "+strings.Join(quoteAll(args), " ")), 1)
 	return o, nil
 }
 
 func quoteAll(words []string) (out []string) {
 	for _, w := range words {
-		out = append(out, quote(w))
+		out = append(out, text.Quote(w))
 	}
 	return out
 }
@@ -141,8 +143,8 @@ func (s *settings) percentage(name string) float64 {
 	if v == "" {
 		return 0
 	}
-	text, percent := strings.CutSuffix(v, "%")
-	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	number, percent := strings.CutSuffix(v, "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if percent {
 		x /= 100
 	}
@@ -155,8 +157,8 @@ func (s *settings) percentage(name string) float64 {
 
 // parseDirect reads how the upstream is asked.
 func (o *smokeOptions) parseDirect(s *settings) {
-	text := s.str("direct")
-	if text == "" {
+	at := s.str("direct")
+	if at == "" {
 		for _, name := range []string{"direct-key", "direct-map"} {
 			if s.typed[name] {
 				s.mistake("--%s says how the upstream is asked: --direct URL says where it is", name)
@@ -164,10 +166,10 @@ func (o *smokeOptions) parseDirect(s *settings) {
 		}
 		return
 	}
-	u, err := url.Parse(text)
+	u, err := url.Parse(at)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		s.mistake("%s %q: want a URL such as http://127.0.0.1:8001", s.origin("direct"), text)
+		s.mistake("%s %q: want a URL such as http://127.0.0.1:8001", s.origin("direct"), at)
 	case u.User != nil:
 		s.mistakes = append(s.mistakes, credentialsInURL())
 	default:

@@ -237,7 +237,7 @@ func TestSmokeOfDay3(t *testing.T) {
 	if err := os.WriteFile(mapping, []byte("# the data layer's paths\nPOST /api/v1/tasks=/plans/tasks\n/api/v1/data/=/\n/api/v1/=/\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	code, r, said = ltSmoke(t, smokeKey, "smoke", "--target", bare.URL, "--direct", direct, "--direct-key", "env:DIRECT", "--direct-map", mapping)
+	code, r, said = ltSmoke(t, smokeKey, "smoke", "--target", bare.URL, "--direct", direct, "--direct-key", smokeUpstreamKey, "--direct-map", mapping)
 	check(t, code, r, said, theFour, hop.Upstream)
 	for _, b := range r.Blockers {
 		if b.Exemplar.Direct == nil || b.Exemplar.Direct.Status != b.Upstream {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
 	"github.com/seed-42693903/lt/report"
 )
@@ -236,9 +237,18 @@ func (u *suite) compare(r *runner, name string) error {
 	case old.ScenarioDigest != now.ScenarioDigest:
 		return differ("the scenario", old.ScenarioDigest, now.ScenarioDigest)
 	case !maps.Equal(old.Labels, now.Labels):
-		return differ("the labels", fmt.Sprint(old.Labels), fmt.Sprint(now.Labels))
+		return differ("the labels", labelText(old.Labels), labelText(now.Labels))
 	}
 	return nil
+}
+
+// labelText is labels as --label takes them.
+func labelText(labels map[string]string) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		words = append(words, name+"="+labels[name])
+	}
+	return strings.Join(words, " ")
 }
 
 // pause cools down; false: a signal ended it.
@@ -362,7 +372,7 @@ func (u *suite) finish() error {
 		}
 	}
 	if len(u.missing()) > 0 {
-		fmt.Fprintf(u.env.Stderr, "lt: suite: --continue %s, with the same flags, runs what is missing\n", quote(u.dir))
+		fmt.Fprintf(u.env.Stderr, "lt: suite: --continue %s, with the same flags, runs what is missing\n", text.Quote(u.dir))
 	}
 	fmt.Fprintf(u.env.Stderr, "exit %d: %s\n", code, meaning(code))
 	return &cliError{code: code, err: err}

@@ -6,8 +6,63 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
+
+// newHelpCmd is `lt help`: cobra's own takes a name that it does not know for
+// success.
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND|TOPIC]",
+		Short: "Help about a command or topic",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			of, rest, err := root.Find(args)
+			if err == nil && (len(rest) == 0 || of != root && !of.HasSubCommands()) {
+				of.InitDefaultHelpFlag()
+				return of.Help()
+			}
+			if len(rest) == 0 {
+				of, rest = root, args
+			}
+			path := strings.TrimPrefix(of.CommandPath(), "lt")
+			hint := "lt --help lists the commands and topics"
+			if near := nearestSub(of, rest[0]); near != "" {
+				hint = fmt.Sprintf("did you mean `lt help%s %s`?", path, near)
+			}
+			return hintf(usageErrorf("there is no help on %q", strings.TrimSpace(path+" "+rest[0])), "%s", hint)
+		},
+	}
+}
+
+// unknownSub runs a command that has others below it: its help, or, for a name
+// that it does not know, a mistake.
+func unknownSub(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	hint := cmd.CommandPath() + " --help lists the commands"
+	if near := nearestSub(cmd, args[0]); near != "" {
+		hint = fmt.Sprintf("did you mean `%s %s`?", cmd.CommandPath(), near)
+	}
+	what := "command"
+	if cmd.HasParent() {
+		what = cmd.Name() + " command"
+	}
+	return hintf(usageErrorf("there is no %s %q", what, args[0]), "%s", hint)
+}
+
+// nearestSub is the command below cmd that name is likely a slip of.
+func nearestSub(cmd *cobra.Command, name string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	return text.Nearest(name, names)
+}
 
 // newExitCodesTopic is `lt help exit-codes`.
 func newExitCodesTopic() *cobra.Command {

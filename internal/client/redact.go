@@ -28,8 +28,9 @@ const mask = "***"
 // is the whole value of a header, or all of it after the scheme ("Bearer abc").
 // Encodings within encodings are not followed.
 //
-// The values of a query's parameters that are secrets by their names, as key and
-// token are (see SecretName), are masked whatever they hold.
+// The values of a query's or form's parameters and of members of JSON that are
+// secrets by their names, as key and token are (see SecretName), are masked
+// whatever they hold.
 type Redactor struct {
 	forms [][]byte // distinct
 	short []string
@@ -143,7 +144,7 @@ func (r *Redactor) Redact(b []byte) []byte {
 			if i < 0 {
 				break
 			}
-			found = append(found, span{from + i, from + i + len(form)})
+			found = append(found, span{from: from + i, to: from + i + len(form)})
 			from += i + 1
 		}
 	}
@@ -151,6 +152,7 @@ func (r *Redactor) Redact(b []byte) []byte {
 		found = r.headerValues(found, b)
 	}
 	found = queryValues(found, b)
+	found = jsonValues(found, b)
 	if len(found) == 0 {
 		return b
 	}
@@ -163,13 +165,21 @@ func (r *Redactor) Redact(b []byte) []byte {
 			s.to = max(s.to, found[i].to)
 		}
 		out = append(out, b[done:s.from]...)
-		out = append(out, mask...)
+		if s.number {
+			out = append(append(append(out, '"'), mask...), '"')
+		} else {
+			out = append(out, mask...)
+		}
 		done = s.to
 	}
 	return append(out, b[done:]...)
 }
 
-type span struct{ from, to int }
+// A span is a part of a text to be masked.
+type span struct {
+	from, to int
+	number   bool // of JSON: what stands for it needs quotes
+}
 
 // headerValues adds the short secrets that are the whole value of a header line.
 func (r *Redactor) headerValues(found []span, b []byte) []span {
@@ -181,7 +191,7 @@ func (r *Redactor) headerValues(found []span, b []byte) []span {
 				if rest, ok := strings.CutSuffix(value, s); ok && !strings.ContainsAny(strings.TrimSpace(rest), " \t") &&
 					(rest == "" || rest[len(rest)-1] == ' ' || rest[len(rest)-1] == '\t') {
 					from := at + colon + 1 + len(rest)
-					found = append(found, span{from, from + len(s)})
+					found = append(found, span{from: from, to: from + len(s)})
 				}
 			}
 		}

@@ -19,8 +19,12 @@ var secretNames = map[string]bool{
 
 var nameMarks = strings.NewReplacer("-", "", "_", "", ".", "", "[", "", "]", "")
 
-// SecretName reports whether a parameter of this name holds a secret.
-func SecretName(name string) bool { return secretNames[nameMarks.Replace(strings.ToLower(name))] }
+// SecretName reports whether a parameter of this name holds a secret; new_password,
+// user[password] and db-secret do, too.
+func SecretName(name string) bool {
+	name = nameMarks.Replace(strings.ToLower(name))
+	return secretNames[name] || strings.HasSuffix(name, "password") || strings.HasSuffix(name, "secret") || strings.HasSuffix(name, "apikey")
+}
 
 // maxQueryName is how long a name may be that SecretName knows, escaped.
 const maxQueryName = 64
@@ -49,7 +53,7 @@ func queryValues(found []span, b []byte) []span {
 			end = len(b) - at
 		}
 		if value := string(b[at : at+end]); value != "" && value != mask {
-			found = append(found, span{at, at + end})
+			found = append(found, span{from: at, to: at + end})
 		}
 	}
 }

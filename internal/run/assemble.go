@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
 
@@ -315,13 +316,4 @@ func number(x float64) string {
 }
 
 // brief is a duration without its zero units: 15m, 1m30s.
-func brief(d time.Duration) string {
-	s := d.Round(time.Millisecond).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
+func brief(d time.Duration) string { return text.Duration(d.Round(time.Millisecond)) }

@@ -15,6 +15,7 @@ import (
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // A Dir is the directory of a run that is under way.
@@ -27,7 +28,7 @@ type Dir struct {
 // Create makes the directory <out>/<scenario>-<UTC time>, which nobody had
 // before, writes run.json into it, and moves the link <out>/latest to it.
 func Create(out string, p *Plan) (*Dir, error) {
-	path, err := exclusive(out, slug(p.Scenario), p.StartedAt)
+	path, err := exclusive(out, dirName(p.Scenario), p.StartedAt)
 	if err != nil {
 		return nil, err
 	}
@@ -85,24 +86,9 @@ func link(out, name string) error {
 	return nil
 }
 
-// slug is name as a part of a file's name: a to z, digits, dot, dash and
-// underscore, at most 64 of them.
-func slug(name string) string {
-	s := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return '-'
-	}, name)
-	s = strings.Trim(s[:min(len(s), 64)], ".-")
-	if s == "" {
-		return "run"
-	}
-	return s
-}
+// dirName is what the directory of a scenario's runs is called, on systems too
+// that take two cases for one.
+func dirName(scenario string) string { return strings.ToLower(text.Slug(scenario, "run")) }
 
 // create makes a new file of the run.
 func (d *Dir) create(name string) (*os.File, error) {

@@ -16,7 +16,7 @@ func CreateSuite(out string, at time.Time) (string, error) { return exclusive(ou
 // latest, beside the suite's directory, to it. What an earlier attempt left there
 // is kept under another name: light-1.
 func CreateIn(suite, scenario string, p *Plan) (*Dir, error) {
-	d := &Dir{Path: filepath.Join(suite, slug(scenario)), Plan: p}
+	d := &Dir{Path: filepath.Join(suite, dirName(scenario)), Plan: p}
 	for i := 1; ; i++ {
 		err := os.Mkdir(d.Path, 0o777)
 		if err == nil {
@@ -37,7 +37,7 @@ func CreateIn(suite, scenario string, p *Plan) (*Dir, error) {
 		return nil, err
 	}
 	if abs, err := filepath.Abs(suite); err == nil {
-		link(filepath.Dir(abs), filepath.Join(filepath.Base(abs), slug(scenario)))
+		link(filepath.Dir(abs), filepath.Join(filepath.Base(abs), dirName(scenario)))
 	}
 	return d, nil
 }
@@ -51,7 +51,7 @@ func LoadSuite(dir string, scenarios []string) ([]*Result, error) {
 	out := make([]*Result, len(scenarios))
 	found := false
 	for i, name := range scenarios {
-		path := filepath.Join(dir, slug(name))
+		path := filepath.Join(dir, dirName(name))
 		if _, err := os.Stat(filepath.Join(path, PlanFile)); err != nil {
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // number is v with three significant digits at least, no needless zeros, and a
@@ -22,14 +24,7 @@ func number(v float64) string {
 	if fraction != "" {
 		fraction = "." + fraction
 	}
-	sign := ""
-	if strings.HasPrefix(whole, "-") {
-		sign, whole = "-", whole[1:]
-	}
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	return sign + whole + fraction
+	return text.Thousands(whole) + fraction
 }
 
 // count is n with a comma between thousands.
@@ -91,14 +86,7 @@ func length(d time.Duration) string {
 	default:
 		d = d.Round(100 * time.Millisecond)
 	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = s[:len(s)-2]
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = s[:len(s)-2]
-	}
-	return s
+	return text.Duration(d)
 }
 
 // lengthUp is length, rounded up, so that whoever follows the advice gets enough.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // k6Metrics are the metrics of k6's thresholds, written before a colon, that lt
@@ -271,7 +273,7 @@ func unknownMetric(name string) error {
 	nearest, least := measure{}, math.MaxInt
 	for _, m := range measures {
 		for _, candidate := range append([]string{m.name}, m.aliases...) {
-			if d := distance(strings.ToLower(name), candidate); d < least {
+			if d := text.Distance(strings.ToLower(name), candidate); d < least {
 				nearest, least = m, d
 			}
 		}
@@ -280,26 +282,4 @@ func unknownMetric(name string) error {
 		return fmt.Errorf("there is no metric %q; lt has %s, such as %q", name, metricNames(), nearest.example)
 	}
 	return fmt.Errorf("there is no metric %q; did you mean %q?", name, nearest.example)
-}
-
-// distance is how many letters must be added, removed or changed to make b of a
-// (Levenshtein 1966).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

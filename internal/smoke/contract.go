@@ -58,7 +58,12 @@ func (o *Operation) Safe() bool {
 // ParseContract reads an OpenAPI document of version 3.0 or 3.1, JSON or YAML. The
 // error names the place, as "FILE:line:column: what". Parts in other files are read
 // where source is a file, and only below its directory.
-func ParseContract(source string, data []byte) (*Contract, error) {
+func ParseContract(source string, data []byte) (contract *Contract, err error) {
+	defer func() { // the library meets documents that nobody checked
+		if p := recover(); p != nil {
+			contract, err = nil, fmt.Errorf("%s:1:1: the document cannot be read: %s", source, firstLine(fmt.Sprint(p)))
+		}
+	}()
 	if len(data) > maxContract {
 		return nil, fmt.Errorf("%s: the document is larger than %d MB", source, maxContract>>20)
 	}

@@ -271,6 +271,9 @@ func (t *terminal) failures(r *run.Result) {
 				t.line(t.paint("dim", "           trace "+id))
 			}
 		}
+		if h := hopText(f); h != "" {
+			t.line(t.paint("dim", cut("           "+h, t.o.Width)))
+		}
 	}
 	t.line()
 }

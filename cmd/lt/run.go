@@ -134,6 +134,9 @@ func (r *runner) run(parent context.Context) error {
 	if err := r.preflight(before); err != nil {
 		return r.signals.ended(err)
 	}
+	if err := r.smokeBefore(before); err != nil {
+		return r.signals.ended(err)
+	}
 	loading()
 	return r.load("", func() (*run.Dir, error) { return run.Create(r.o.out, r.plan) })
 }

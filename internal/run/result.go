@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/hop"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
@@ -222,6 +223,10 @@ type Failure struct {
 	FirstSeenS float64           `json:"first_seen_s"`        // start of the interval, since the run's start
 	LastSeenS  float64           `json:"last_seen_s"`         // end of the interval
 	Exemplars  []metric.Exemplar `json:"exemplars,omitempty"` // at most 3, the first ones, no two of which say the same
+
+	Hop            hop.Hop  `json:"hop,omitempty"`             // client, network, gateway, upstream or unknown: who made the first exemplar; absent: none was kept
+	HopEvidence    []string `json:"hop_evidence,omitempty"`    // why, the strongest first
+	UpstreamStatus int      `json:"upstream_status,omitempty"` // what the upstream answered the gateway; absent: unknown
 }
 
 // First is the first failure of the class that was kept whole; nil: none was.

@@ -155,10 +155,8 @@ func (k *smoker) once(ctx context.Context) error {
 	clock := metric.NewClock()
 	k.guard = newGuard(k.env, k.o.runOptions)
 	k.guard.open.Store(true) // one request at a time is a light load
-	opts := client.Options{
-		Target: k.o.target, Clock: clock, Timeout: k.o.timeout, ConnectTimeout: k.o.connectTimeout, TLS: k.o.tls(),
-		Allow: k.guard.allow, Lookup: k.env.Lookup, MaxBody: smoke.MaxBody,
-	}
+	opts := k.o.clientOptions(k.env, k.guard, clock)
+	opts.MaxBody = smoke.MaxBody
 	var err error
 	if k.client, err = client.New(opts); err != nil {
 		return usageErrorf("%w", err)
@@ -261,10 +259,9 @@ func (k *smoker) contract(ctx context.Context) (*smoke.Contract, error) {
 
 // fetch reads a document from a URL, with the credential where it is the target's.
 func (k *smoker) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
-	c, err := client.New(client.Options{
-		Target: u, Clock: metric.NewClock(), Timeout: k.o.timeout, ConnectTimeout: k.o.connectTimeout, TLS: k.o.tls(),
-		Allow: k.guard.allow, Lookup: k.env.Lookup, MaxBody: 64 << 20,
-	})
+	opts := k.o.clientOptions(k.env, k.guard, metric.NewClock())
+	opts.Target, opts.MaxBody = u, 64<<20
+	c, err := client.New(opts)
 	if err != nil {
 		return nil, err
 	}

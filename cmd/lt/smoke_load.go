@@ -40,7 +40,7 @@ func (k *smoker) load(dir *run.Dir) (int, error) {
 	if err := r.setup(k.signals.ctx); err != nil {
 		return exitError, err
 	}
-	runErr := r.load(func() (*run.Dir, error) { return run.CreateIn(dir.Path, "load", r.plan) })
+	runErr := r.load("", func() (*run.Dir, error) { return run.CreateIn(dir.Path, "load", r.plan) })
 	if r.result == nil {
 		return exitError, runErr
 	}

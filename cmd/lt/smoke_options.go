@@ -34,6 +34,7 @@ type smokeOptions struct {
 var notForSmoke = []string{
 	"users", "concurrency", "spawn-rate", "duration", "rate", "max-users", "open", "stage", "warmup", "method", "body", "threshold",
 	"no-thresholds", "on-inconclusive", "no-preflight", "smoke-first", "no-trace", "dry-run", "csv", "failures",
+	"extend", "arrivals", "scrape", "watch-pid", "require-baseline", "save-baseline", "baselines", "prometheus", "otlp",
 }
 
 func addSmokeFlags(s *settings) {
@@ -48,7 +49,6 @@ func addSmokeFlags(s *settings) {
 	s.text("max-p0", "", "N", "blockers of priority P0 that are allowed (default 0)")
 	s.text("max-p1", "", "N", "blockers of priority P1 that are allowed (default 0)")
 	s.text("min-coverage", "", "PERCENT", "share of the operations that must be exercised, such as 90% (default 0%)")
-	s.text("baseline", "", "smoke.json", "an earlier smoke: what is fixed, new and still broken since")
 	addRunFlags(s)
 	for _, name := range notForSmoke {
 		f.Lookup(name).Hidden = true
@@ -57,6 +57,7 @@ func addSmokeFlags(s *settings) {
 		f.Lookup(name).Usage = "write " + file + " there too (- for stdout)"
 	}
 	f.Lookup("workload").Usage = "exercise the steps of a workload: health, api, platform, or the personas of a file"
+	f.Lookup("baseline").Usage = "an earlier smoke's smoke.json: what is fixed, new and still broken since"
 	f.Lookup("confirm-target").Hidden = true
 }
 
@@ -107,6 +108,7 @@ func parseSmokeOptions(s *settings, args []string) (*smokeOptions, error) {
 	if o.runOptions, err = parseRunOptions(s, what); err != nil {
 		return nil, err
 	}
+	o.runOptions.baseline = "" // that of a smoke is a smoke
 	if o.directKey != "" {
 		o.inURL = append(o.inURL, o.directKey)
 		o.redact(s.env)

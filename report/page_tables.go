@@ -137,8 +137,25 @@ type endpointRow struct {
 	Tone, Verdict       string
 	Rank                int
 	Outcomes            string // of what failed
+	Hops                string // where the time went
 	Cells               []cell
 	Spark               *spark
+}
+
+// hopSplit says where the median request's time went. The parts are percentiles
+// of their own, which do not add up.
+func hopSplit(p *run.Phases) string {
+	if p == nil || p.FirstByte == nil {
+		return ""
+	}
+	s := "P50: first byte " + decimal(p.FirstByte.P50) + " ms"
+	if p.Upstream != nil {
+		s += ", of it upstream " + decimal(p.Upstream.P50) + " ms"
+	}
+	if p.Transfer != nil {
+		s += "; transfer " + decimal(p.Transfer.P50) + " ms"
+	}
+	return s
 }
 
 // A cell is a number, and what it is sorted by.
@@ -171,6 +188,7 @@ func (p *page) endpoints(r *run.Result) {
 			}
 			row.Outcomes = cut(outcomeList(failed), maxName)
 		}
+		row.Hops = tie(hopSplit(e.Phases))
 		p.Sparks = p.Sparks || row.Spark != nil
 		p.Endpoints = append(p.Endpoints, row)
 	}

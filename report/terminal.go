@@ -248,6 +248,9 @@ func (t *terminal) measurement(r *run.Result) {
 	if r.Totals.Dropped > 0 {
 		load = append(load, count(r.Totals.Dropped)+" dropped")
 	}
+	if r.Totals.Waited > 0 {
+		load = append(load, count(r.Totals.Waited)+" waited for a user")
+	}
 	if r.Totals.Unsent > 0 {
 		load = append(load, count(r.Totals.Unsent)+" unsent")
 	}
@@ -294,6 +297,9 @@ func (t *terminal) failures(r *run.Result) {
 			if id := traceID(e); id != "" && t.o.Verbose {
 				t.line(t.paint("dim", "           trace "+id))
 			}
+		}
+		if h := hopText(f); h != "" {
+			t.line(t.paint("dim", cut("           "+h, t.o.Width)))
 		}
 	}
 	t.line()

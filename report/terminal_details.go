@@ -20,6 +20,9 @@ func (t *terminal) details(r *run.Result) {
 		events = append(events, strings.TrimSpace(clock(e.T)+" "+e.Kind+" "+e.Note))
 	}
 	t.list("Events", events)
+	if line := phasesLine(r.Totals.Phases); line != "" {
+		t.list("Time", []string{line})
+	}
 
 	env := r.Environment
 	facts := []string{

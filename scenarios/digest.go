@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-42693903/lt/internal/client"
+	"github.com/seed-42693903/lt/internal/load"
 )
 
 // Digest names what the scenario does to a target: two runs of scenarios with
@@ -59,6 +60,12 @@ func (s *Scenario) canonical() object {
 
 // canonicalExtras adds what most scenarios lack, so that theirs keep their digest.
 func (s *Scenario) canonicalExtras(o object) {
+	if s.HTTP2 {
+		o["http"] = "2"
+	}
+	if s.Connections > 0 {
+		o["connections"] = s.Connections
+	}
 	if !s.Cookies && !s.exact {
 		o["cookies"] = false
 	}
@@ -93,6 +100,9 @@ func (l *LoadSpec) canonical() object {
 	}
 	if l.Rate > 0 {
 		o["rate"], o["max_users"] = l.Rate, l.MaxUsers
+	}
+	if l.Arrivals != load.Even {
+		o["arrivals"] = l.Arrivals
 	}
 	if l.Duration > 0 {
 		o["duration"] = l.Duration

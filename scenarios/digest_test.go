@@ -85,3 +85,14 @@ func TestDigest(t *testing.T) {
 		t.Error("another workload left the digest as it was")
 	}
 }
+
+// TestDigestOfHTTP2: how a run connects is part of what it measures.
+func TestDigestOfHTTP2(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range []Scenario{{}, {HTTP2: true}, {HTTP2: true, Connections: 1}, {HTTP2: true, Connections: 2}} {
+		seen[s.Digest()] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("%d digests of 4 ways to connect", len(seen))
+	}
+}

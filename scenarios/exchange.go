@@ -14,7 +14,7 @@ import (
 // attempt sends a step's request, and those that redirects lead to, all of which
 // but the last it records.
 func (u *session) attempt(ctx context.Context, r *request, due time.Duration, rec taker) *metric.Sample {
-	s := u.exchange(ctx, r, due)
+	s := u.exchange(ctx, r, due, rec)
 	if r.redirect.Follow == 0 || s.Outcome != metric.OK && s.Outcome != metric.Status {
 		return s
 	}
@@ -33,7 +33,7 @@ func (u *session) attempt(ctx context.Context, r *request, due time.Duration, re
 		s.Outcome = metric.OK // the step says to follow it
 		u.finish(r, s, rec)
 		method, at, body = next.method, next.url, next.body
-		s = u.hop(ctx, r, next, s.End)
+		s = u.hop(ctx, r, next, s.End, rec)
 		if s.Outcome != metric.OK && s.Outcome != metric.Status {
 			return s
 		}
@@ -41,7 +41,7 @@ func (u *session) attempt(ctx context.Context, r *request, due time.Duration, re
 }
 
 // hop sends the request that a redirect asks for.
-func (u *session) hop(ctx context.Context, r *request, h *hop, due time.Duration) *metric.Sample {
+func (u *session) hop(ctx context.Context, r *request, h *hop, due time.Duration, rec taker) *metric.Sample {
 	u.row, u.failed, u.unmade, u.copied = r.hopRow, failure{}, nil, nil
 	conn, err := u.connTo(h.url)
 	if err == nil {
@@ -54,7 +54,9 @@ func (u *session) hop(ctx context.Context, r *request, h *hop, due time.Duration
 	u.http = r.http
 	u.http.Wire, u.http.NoBody, u.sent = u.wire, h.method == "HEAD", u.wire
 	u.sample.Due = due
+	rec.Begin(u.script.clock.Now())
 	conn.Exchange(ctx, &u.http, &u.resp, &u.sample)
+	u.sample.Begun = true
 	if len(u.resp.Cookies) > 0 {
 		u.keepCookies(h.url)
 	}
@@ -63,7 +65,7 @@ func (u *session) hop(ctx context.Context, r *request, h *hop, due time.Duration
 
 // exchange sends a step's request. Sample and answer are the session's until the
 // next exchange.
-func (u *session) exchange(ctx context.Context, r *request, due time.Duration) *metric.Sample {
+func (u *session) exchange(ctx context.Context, r *request, due time.Duration, rec taker) *metric.Sample {
 	req := u.prepare(r)
 	u.row = r.row
 	if u.unmade != nil {
@@ -71,7 +73,9 @@ func (u *session) exchange(ctx context.Context, r *request, due time.Duration) *
 	}
 	u.sample.Due = due
 	u.failed = failure{}
+	rec.Begin(u.script.clock.Now())
 	u.conn.Exchange(ctx, req, &u.resp, &u.sample)
+	u.sample.Begun = true
 	if len(u.resp.Cookies) > 0 {
 		_, target, _ := bytes.Cut(u.sent, []byte(" "))
 		target, _, _ = bytes.Cut(target, []byte(" "))

@@ -43,6 +43,9 @@ func (l *LoadSpec) Profile() (load.Profile, error) {
 	default:
 		return p, fmt.Errorf("this says what users do, not how many there are: give users and a duration, or a rate and a duration")
 	}
+	if p.Model == metric.Open { // a workload keeps the key when flags make it closed
+		p.Arrivals = l.Arrivals
+	}
 	if l.Warmup != nil {
 		p.Warmup = *l.Warmup
 	}
@@ -91,6 +94,17 @@ func ParseStage(text string) (Stage, error) {
 	return Stage{Duration: v, Target: float64(n)}, nil
 }
 
+// ParseArrivals reads how arrivals lie in time: "even" or "poisson".
+func ParseArrivals(text string) (load.Arrivals, error) {
+	switch text {
+	case "even":
+		return load.Even, nil
+	case string(load.Poisson):
+		return load.Poisson, nil
+	}
+	return load.Even, fmt.Errorf("arrivals are `even` or `poisson`, not `%s`", shorten(text, 40))
+}
+
 // ParseRate reads an arrival rate: "200/s", "600/min", or a number per second.
 func ParseRate(text string) (float64, error) {
 	digits, scale := strings.TrimSpace(text), 1.0
@@ -116,7 +130,7 @@ var rateUnits = []struct {
 }{{"/s", 1}, {"/sec", 1}, {"/min", 60}, {"/m", 60}, {"/h", 3600}}
 
 var loadKeys = []string{
-	"users", "spawn_rate", "duration", "warmup", "stages", "rate", "max_users", "graceful_stop", "think", "thresholds",
+	"users", "spawn_rate", "duration", "warmup", "stages", "rate", "max_users", "arrivals", "graceful_stop", "think", "thresholds",
 }
 
 func (d *decoder) load(s *Scenario, n *yaml.Node) {
@@ -145,6 +159,11 @@ func (d *decoder) load(s *Scenario, n *yaml.Node) {
 			l.Rate = d.rate(e.value, "rate")
 		case "max_users":
 			l.MaxUsers = d.integer(e.value, "max_users", 1, maxUsers)
+		case "arrivals":
+			var err error
+			if l.Arrivals, err = ParseArrivals(d.line(e.value, "arrivals")); err != nil {
+				d.add(e.value, "%v", err)
+			}
 		case "think":
 			r := d.span(e.value, "the think time")
 			l.Think = &r
@@ -173,6 +192,9 @@ func (d *decoder) loadWhole(l *LoadSpec, keys map[string]*yaml.Node) {
 	against("rate", "users", "spawn_rate")
 	if keys["max_users"] != nil && keys["rate"] == nil {
 		d.add(keys["max_users"], "max_users caps the users of an arrival rate: it needs rate")
+	}
+	if keys["arrivals"] != nil && keys["rate"] == nil {
+		d.add(keys["arrivals"], "arrivals are of an arrival rate: they need rate")
 	}
 	if keys["users"] != nil && keys["duration"] == nil && keys["stages"] == nil {
 		d.add(keys["users"], "users without an end: add a duration, such as `duration: 5m`")

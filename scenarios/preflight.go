@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
 )
@@ -46,6 +47,7 @@ type prober struct {
 
 func (p *prober) Record(row int, s *metric.Sample) { p.probes = append(p.probes, p.sc.probe(row, s)) }
 func (p *prober) Exemplar(int, metric.Class) bool  { return true }
+func (*prober) Begin(time.Duration)                {}
 func (p *prober) KeepExemplar(e metric.Exemplar)   { p.probes[len(p.probes)-1].Message = e.Message }
 
 func (u *session) preflight(ctx context.Context) []Probe {

@@ -1,6 +1,10 @@
 package scenarios
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-42693903/lt/internal/load"
+)
 
 // A Scenario is what virtual users do, and how many of them there are for how
 // long. A scenario without Load is a workload: it says only what users do.
@@ -23,6 +27,8 @@ type Scenario struct {
 	Cookies      bool   // each user keeps the cookies that it is sent
 	Compressed   bool   // answers may come compressed
 	Redirect     Redirect
+	HTTP2        bool // the run speaks HTTP/2; a flag says so, no file
+	Connections  int  // of HTTP/2, shared by all users; 0: each has its own; likewise
 
 	feeds  []*feedTable
 	file   string // names the scenario in mistakes
@@ -43,6 +49,7 @@ type LoadSpec struct {
 	Rate         float64 // open model: iterations started per second
 	Open         bool    // Stages are of iterations per second, not of users
 	MaxUsers     int
+	Arrivals     load.Arrivals // open model: how they lie in time
 	GracefulStop *time.Duration
 	Think        *Range // in place of every persona's own
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
 )
@@ -67,6 +68,8 @@ type errander struct {
 	errand *Errand
 	last   Probe
 }
+
+func (*errander) Begin(time.Duration) {}
 
 func (e *errander) Record(row int, s *metric.Sample) {
 	e.last = e.sc.probe(row, s)

@@ -54,6 +54,7 @@ func (k *tokens) need(now time.Duration) (t *token, must, should bool) {
 
 // A taker takes samples of requests; the load's is a [metric.Recorder].
 type taker interface {
+	Begin(now time.Duration)
 	Record(row int, s *metric.Sample)
 	Exemplar(row int, class metric.Class) bool
 	KeepExemplar(e metric.Exemplar)
@@ -115,7 +116,7 @@ func (u *session) authorize(ctx context.Context, due time.Duration, rec taker) (
 // logIn sends the login.
 func (u *session) logIn(ctx context.Context, due time.Duration, rec taker) (time.Duration, bool) {
 	k, l := u.tokens, u.script.login
-	s, t := u.tryLogin(ctx, due)
+	s, t := u.tryLogin(ctx, due, rec)
 	if t != nil {
 		k.now.Store(t)
 		k.refuse.Store(0)
@@ -129,9 +130,9 @@ func (u *session) logIn(ctx context.Context, due time.Duration, rec taker) (time
 	return s.End, t != nil
 }
 
-func (u *session) tryLogin(ctx context.Context, due time.Duration) (*metric.Sample, *token) {
+func (u *session) tryLogin(ctx context.Context, due time.Duration, rec taker) (*metric.Sample, *token) {
 	l := u.script.login
-	s := u.exchange(ctx, &l.request, due)
+	s := u.exchange(ctx, &l.request, due, rec)
 	if s.Outcome != metric.OK {
 		return s, nil
 	}

@@ -19,6 +19,8 @@ func (o *runOptions) repeat(s *settings, what string) string {
 				words = append(words, "--api-key", "env:LT_API_KEY")
 			case f.name == "header" && client.SecretHeader(strings.SplitN(v, ":", 2)[0]):
 				words = append(words, "-H", `"`+strings.SplitN(v, ":", 2)[0]+`: $LT_API_KEY"`)
+			case f.name == "proxy" && strings.Contains(v, "@"):
+				words = append(words, "--proxy", `"$LT_PROXY"`)
 			case f.boolean:
 				words = append(words, "--"+f.name)
 			default:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ type publicError struct {
 }
 
 func (e publicError) Error() string {
+	if !e.addr.IsValid() {
+		return fmt.Sprintf("%s can be looked up by the proxy only, so that it may be public, and this run asks for more than %d requests/s of it", cmp.Or(e.host, "a target"), publicRate)
+	}
 	what := "a public address"
 	if e.addr.IsLinkLocalUnicast() || e.addr == metadataV6 {
 		what = "where clouds keep a machine's credentials"
@@ -53,9 +57,10 @@ func (e publicError) Error() string {
 	return fmt.Sprintf("%s is %s (%s), and this run asks for more than %d requests/s of it", e.host, what, e.addr, publicRate)
 }
 
-// allow is asked by the client before each connection.
+// allow is asked by the client before each connection; the zero address is that of
+// a target that only its proxy knows.
 func (g *guard) allow(a netip.AddrPort) error {
-	if addr := a.Addr().Unmap(); !g.open.Load() && g.public(addr) {
+	if addr := a.Addr().Unmap(); !g.open.Load() && (!addr.IsValid() || g.public(addr)) {
 		return publicError{addr: addr}
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,15 +42,19 @@ type runOptions struct {
 	inURL          []string // secrets in the query of a URL that is run, and in its body
 	redactor       *client.Redactor
 	insecure       bool
+	conn           connection
 	timeout        time.Duration
 	connectTimeout time.Duration
 	labels         map[string]string
 	wait           time.Duration
 	seeded         bool
 	noPreflight    bool
+	smokeFirst     bool
 	noTrace        bool
 	dryRun         bool
-	confirmed      string // host
+	confirmed      string  // host
+	prometheus     string  // address to serve the run's metrics at
+	otlp           *string // where to send them; empty: where OpenTelemetry's variables say
 	out            string
 	copies         map[string]string // format -> path
 	seed           uint64
@@ -84,6 +87,7 @@ func addRunFlags(s *settings) {
 	s.text("duration", "d", "DURATION", "total duration, ramp included")
 	s.text("rate", "", "RATE", "open model: iterations per second, such as 200/s")
 	s.text("max-users", "", "N", "open model: users at most (default 10000)")
+	s.text("arrivals", "", "even|poisson", "open model: iterations start evenly spaced (default), or at random")
 	f.Bool("open", false, "open model at the rate that the users would ask for: users / mean think time")
 	s.list("stage", "", "DURATION:TARGET", "linear ramp to TARGET users, or iterations/s with --open (repeatable)")
 	s.text("warmup", "", "DURATION", "time before the figures start")
@@ -94,6 +98,7 @@ func addRunFlags(s *settings) {
 	s.text("method", "X", "METHOD", "with a URL: the method")
 	s.text("body", "", "TEXT|@FILE", "with a URL: the request's body")
 	f.BoolP("insecure", "k", false, "do not verify TLS certificates; stamped on the report")
+	addConnectionFlags(s)
 	s.list("threshold", "", "'p95 < 500ms'", "replaces one of the same metric and scope, else adds (repeatable)")
 	f.Bool("no-thresholds", false, "drop all thresholds but those of --threshold")
 	s.text("on-inconclusive", "", "fail|warn", "whether NOT PROVEN fails (exit 5, the default) or only warns (exit 0)")
@@ -102,6 +107,7 @@ func addRunFlags(s *settings) {
 	addWatchFlags(s)
 	s.text("wait", "", "DURATION", "wait so long for the target to answer")
 	f.Bool("no-preflight", false, "send no request before the load")
+	f.Bool("smoke-first", false, "try every step once before the load, and stop there (exit 6) when something is broken")
 	f.Bool("no-trace", false, "send no traceparent header")
 	f.Bool("dry-run", false, "print the plan and stop; with -v the first requests of each persona too")
 	s.text("confirm-target", "", "HOST", "allow more than 50 requests/s to this public host")
@@ -112,6 +118,7 @@ func addRunFlags(s *settings) {
 			s.text(r.Name, "", "PATH", "write "+r.File+" there too (- for stdout): "+r.About)
 		}
 	}
+	addExportFlags(s)
 	s.text("seed", "", "N", "seed of everything random (default: a new one, reported)")
 	f.BoolP("quiet", "q", false, "print no progress and no summary")
 	f.BoolP("verbose", "v", false, "print more of the summary")
@@ -123,8 +130,9 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	s.fromEnv("api-key", "concurrency")
 	o := &runOptions{
 		lookup: s.env.lookup, reference: s.boolean("reference"), insecure: s.boolean("insecure"), noPreflight: s.boolean("no-preflight"),
-		noTrace: s.boolean("no-trace"),
-		dryRun:  s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
+		smokeFirst: s.boolean("smoke-first"),
+		noTrace:    s.boolean("no-trace"),
+		dryRun:     s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
 		faults: s.str("faults"), confirmed: s.str("confirm-target"), out: s.str("out"),
 		timeout: s.duration("timeout", client.DefaultTimeout), connectTimeout: s.duration("connect-timeout", client.DefaultConnectTimeout),
 		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), seeded: s.given("seed"), onInconclusive: s.str("on-inconclusive"),
@@ -163,11 +171,13 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	o.parseBaseline(s)
 	o.class = s.env.Getenv("LT_ENV_CLASS")
 	o.parseHeaders(s)
+	o.parseExport(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)
 	o.parseWatched(s)
 	if o.scenario != nil {
 		o.parseTarget(s)
+		o.parseConnection(s)
 		o.parseLoad(s)
 		o.parseExtend(s)
 		o.parseThresholds(s)
@@ -386,14 +396,6 @@ func (o *runOptions) parseThresholds(s *settings) {
 		}
 	}
 	o.thresholds = verdict.Merge(o.thresholds, given)
-}
-
-// tls is how connections are secured; nil: verified against the system's roots.
-func (o *runOptions) tls() *tls.Config {
-	if !o.insecure {
-		return nil
-	}
-	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
 }
 
 // color says whether to colour what goes to stdout, and how wide it is.

@@ -26,8 +26,14 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 		Schema: run.Schema, LT: version(), Scenario: o.scenario.Name, ScenarioDigest: o.scenario.Digest(),
 		Purpose: o.scenario.Description, Workload: o.scenario.Workload, Target: o.target.String(), Reference: o.reference,
 		Labels: o.labels, Seed: o.seed, Profile: o.profile, Thresholds: slices.Clone(o.thresholds),
-		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, OnInconclusive: o.onInconclusive, FirstLook: o.firstLook,
+		Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Insecure: o.insecure, Connections: o.conn.connections, NoKeepAlive: o.conn.noKeepAlive, OnInconclusive: o.onInconclusive, FirstLook: o.firstLook,
 		Command: o.command, Resolution: run.Resolution(o.profile.Duration()),
+	}
+	if o.conn.http2 {
+		p.HTTP = "2"
+	}
+	if o.conn.proxy != nil {
+		p.Proxy = o.conn.proxy.Scheme + "://" + o.conn.proxy.Host
 	}
 	if !o.seeded {
 		var b [8]byte
@@ -42,10 +48,16 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 	}
 	seen := map[metric.Endpoint]bool{}
 	for _, row := range script.Rows() {
+		if !slices.Contains(p.Personas, row.Persona) {
+			p.Personas = append(p.Personas, row.Persona)
+		}
 		if !seen[row.Endpoint] {
 			seen[row.Endpoint] = true
 			p.Endpoints = append(p.Endpoints, row.Endpoint)
 		}
+	}
+	if len(p.Personas) < 2 {
+		p.Personas = nil
 	}
 	host, _ := os.Hostname()
 	p.Environment = run.Environment{Host: host, CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor()}
@@ -163,6 +175,9 @@ func (r *runner) printPlan() {
 	}
 	if p.Insecure {
 		line("", "TLS certificates are NOT verified (-k)")
+	}
+	if how := r.o.conn.describe(); how != "" {
+		line("connection", "%s", how)
 	}
 	line("load", "%s; %s model", p.Load(), p.Profile.Model)
 	if personas := r.o.scenario.Describe().Personas; len(personas) > 1 || p.Workload != "" {

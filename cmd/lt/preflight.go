@@ -77,6 +77,9 @@ func (r *runner) preflight(ctx context.Context) error {
 // refuse is why the load must not start after such a probe; nil: it may.
 func (r *runner) refuse(p scenarios.Probe) error {
 	at := r.plan.Target
+	if o := p.Class.Outcome; r.o.conn.http2 && (o == metric.Protocol || o == metric.TLS && (strings.Contains(p.Message, "protocol") || strings.Contains(p.Message, "HTTP/2"))) {
+		return hintf(notReadyf("%s does not answer in HTTP/2: %s", at, p.Message), "without --http 2 lt speaks HTTP/1.1")
+	}
 	switch p.Class.Outcome {
 	case metric.Refused, metric.Unreachable, metric.DNS, metric.Generator:
 		if strings.HasSuffix(p.Endpoint.Path, scenarios.RedirectedSuffix) {

@@ -227,25 +227,64 @@ func partial(t *testing.T, s *started) {
 	}
 }
 
-// TestVerifyKills kills runs at random moments: each leaves a journal that can
-// be read.
+// TestVerifyKills ends runs at random moments by every signal that may come,
+// several runs at a time: each leaves a run that can be read, with all that its
+// journal could hold but the interval that was under way.
 func TestVerifyKills(t *testing.T) {
 	if os.Getenv("LT_VERIFY") == "" {
 		t.Skip("counted suite: make verify")
 	}
-	n := 20
+	n := 100
 	if os.Getenv("LT_SOAK") != "" {
-		n = 200
+		n = 500
 	}
 	url, _ := fine(t)
+	signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+	turn := make(chan struct{}, 8) // so many at a time
 	for i := range n {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			s := start(t, "run", url, "--rate", "500/s", "-d", "10m")
-			s.running(1 + rand.IntN(3))
+		signal := signals[i%len(signals)]
+		t.Run(fmt.Sprint(i, " ", signal), func(t *testing.T) {
+			t.Parallel()
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			s := start(t, "run", url, "--rate", "100/s", "-d", "10m")
+			s.running(1 + rand.IntN(2))
 			time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond) // any moment of a second
-			s.Process.Kill()
+			at := time.Now()
+			s.Process.Signal(signal)
+			if signal == syscall.SIGHUP { // ends no run: a lost terminal
+				b, err := os.ReadFile(s.latest(run.IntervalsFile))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.running(bytes.Count(b, []byte("\n")) + 1)
+				at = time.Now()
+				s.Process.Kill()
+			}
+			if signal == syscall.SIGINT || signal == syscall.SIGTERM {
+				if code, want := s.exit(10*time.Second), 128+int(signal); code != want {
+					t.Errorf("exit code %d, want %d\n%s", code, want, s.stderr.String())
+				}
+				if r := s.result(); r.Interrupted != "interrupted" || !r.Complete {
+					t.Errorf("interrupted %q, complete %v", r.Interrupted, r.Complete)
+				}
+				return
+			}
 			<-s.ended
 			partial(t, s)
+			p, err := run.LoadPlan(filepath.Dir(s.latest(run.PlanFile)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(s.latest(run.IntervalsFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// One second, tenfold on a busy machine, is all that may be missing.
+			held := time.Duration(bytes.Count(b, []byte("\n"))) * time.Second
+			if missing := at.Sub(p.StartedAt) - held; missing > tenfold*time.Second {
+				t.Errorf("%v of the run are in no line of the journal", missing)
+			}
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/scenarios"
 )
 
@@ -37,7 +38,7 @@ func (o *runOptions) parseLoad(s *settings) {
 		}
 	}
 	given := func(names ...string) bool { return slices.ContainsFunc(names, s.given) }
-	o.ownLoad = !given("users", "concurrency", "spawn-rate", "duration", "rate", "stage", "warmup", "open")
+	o.ownLoad = !given("users", "concurrency", "spawn-rate", "duration", "rate", "stage", "warmup", "open", "arrivals")
 	staged := given("stage") || (len(l.Stages) > 0 && !given("rate"))
 	open := s.boolean("open")
 
@@ -49,6 +50,12 @@ func (o *runOptions) parseLoad(s *settings) {
 	l.SpawnRate = s.rate("spawn-rate", l.SpawnRate)
 	l.Duration = s.duration("duration", l.Duration)
 	l.MaxUsers = s.count("max-users", l.MaxUsers)
+	if given("arrivals") {
+		var err error
+		if l.Arrivals, err = scenarios.ParseArrivals(s.str("arrivals")); err != nil {
+			s.mistake("%s: %w", s.origin("arrivals"), err)
+		}
+	}
 	if given("duration") && l.Duration == 0 && s.str("duration") != "" {
 		s.mistake("--duration 0s: a run needs some time")
 	}
@@ -80,6 +87,9 @@ func (o *runOptions) parseLoad(s *settings) {
 	if l.GracefulStop == nil {
 		// A request that the timeout still allows must not be cut off.
 		p.GracefulStop = max(p.GracefulStop, o.timeout+time.Second)
+	}
+	if given("arrivals") && p.Model == metric.Closed && !s.suite {
+		clash("--rate 200/s, or --open, gives an arrival rate", "%s: the load has users and no arrivals", s.origin("arrivals"))
 	}
 	o.profile = p
 }

@@ -134,6 +134,9 @@ func (r *runner) run(parent context.Context) error {
 	if err := r.preflight(before); err != nil {
 		return r.signals.ended(err)
 	}
+	if err := r.smokeBefore(before); err != nil {
+		return r.signals.ended(err)
+	}
 	loading()
 	return r.load("", func() (*run.Dir, error) { return run.Create(r.o.out, r.plan) })
 }
@@ -144,11 +147,7 @@ func (r *runner) prepare() error {
 	r.clock = metric.NewClock()
 	r.guard = newGuard(r.env, o)
 	var err error
-	r.client, err = client.New(client.Options{
-		Target: o.target, Clock: r.clock, Timeout: o.timeout, ConnectTimeout: o.connectTimeout, TLS: o.tls(),
-		Allow: r.guard.allow, Lookup: r.env.Lookup,
-	})
-	if err != nil {
+	if r.client, err = client.New(o.clientOptions(r.env, r.guard, r.clock)); err != nil {
 		return usageErrorf("%w", err)
 	}
 	r.script, err = o.scenario.Compile(scenarios.CompileOptions{
@@ -163,6 +162,15 @@ func (r *runner) prepare() error {
 	}
 	redactPlan(o.redactor, r.plan)
 	return nil
+}
+
+// clientOptions are those of a client of the target.
+func (o *runOptions) clientOptions(env *environ, g *guard, clock metric.Clock) client.Options {
+	return client.Options{
+		Target: o.target, Clock: clock, Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Allow: g.allow, Lookup: env.Lookup,
+		TLS: o.conn.tls, NoResume: o.conn.noResume, HTTP2: o.conn.http2, Connections: o.conn.connections, NoKeepAlive: o.conn.noKeepAlive,
+		Proxy: o.conn.proxy, Detours: o.conn.detours, Pins: o.conn.pins, Sources: o.conn.sources, Refresh: o.conn.refresh,
+	}
 }
 
 // load runs the load and reports it. create makes the run's directory; part is its
@@ -191,9 +199,14 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	if watcher != nil {
 		journal.Prober = watcher
 	}
+	exported, err := startExport(r.signals.ctx, r.env, r.o, r.plan)
+	if err != nil {
+		journal.Close()
+		return err
+	}
 	engine := load.New(load.Config{
 		RunID: r.plan.RunID, Profile: r.plan.Profile, Script: r.script, Recorders: recorders,
-		Clock: r.clock, Seed: r.plan.Seed, Monitor: load.NewMonitor(),
+		Clock: r.clock, Seed: r.plan.Seed, Monitor: load.NewMonitor(), Waiter: load.NewWaiter(), Patience: r.o.timeout,
 	})
 	ended := make(chan struct{})
 	defer close(ended)
@@ -208,10 +221,15 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 
 	progress := newProgress(r.env, r.o, r.plan)
 	judge := &judge{plan: r.plan, journal: journal, engine: engine}
-	runErr := engine.Run(r.signals.ctx,
-		load.Observer{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
-		load.Observer{Name: "progress", Observe: progress.observe},
-	)
+	observers := []load.Observer{
+		{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
+		{Name: "progress", Observe: progress.observe},
+	}
+	if exported != nil {
+		defer exported.close()
+		observers = append(observers, load.Observer{Name: "export", Observe: exported.meter.Observe})
+	}
+	runErr := engine.Run(r.signals.ctx, observers...)
 	progress.close()
 	if err := journal.Close(); runErr == nil {
 		runErr = err

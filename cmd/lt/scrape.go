@@ -49,7 +49,7 @@ func (o *runOptions) parseWatched(s *settings) {
 func (r *runner) watch(ctx context.Context) (*probe.Watcher, error) {
 	sources := append([]probe.Source(nil), r.o.watched...)
 	for _, u := range r.o.scrape {
-		sources = append(sources, probe.Page("", u, r.o.tls()))
+		sources = append(sources, probe.Page("", u, r.o.conn.tls))
 	}
 	if ctx.Err() != nil {
 		ctx = context.WithoutCancel(ctx)

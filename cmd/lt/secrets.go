@@ -30,7 +30,7 @@ func (o *runOptions) secrets() []string {
 			}
 		}
 	}
-	return append(out, o.inURL...)
+	return append(append(out, o.inURL...), o.conn.secrets()...)
 }
 
 // formSecrets are the values of a query or a form that are secrets by their names.

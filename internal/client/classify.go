@@ -21,6 +21,8 @@ func classify(err error, phase metric.Phase) metric.Outcome {
 		protocol protocolError
 		alert    tls.AlertError
 		record   tls.RecordHeaderError
+		reset    resetError
+		refusal  proxyError
 	)
 	switch {
 	case errors.Is(err, errAborted), errors.Is(err, context.Canceled):
@@ -33,9 +35,11 @@ func classify(err error, phase metric.Phase) metric.Outcome {
 		return metric.DNS
 	case isErrno(err, refusedErrnos):
 		return metric.Refused
-	case isErrno(err, resetErrnos):
+	case isErrno(err, resetErrnos), errors.As(err, &reset):
 		return metric.Reset
 	case isErrno(err, unreachableErrnos):
+		return metric.Unreachable
+	case errors.As(err, &refusal):
 		return metric.Unreachable
 	case isDeadline(err):
 		if phase == metric.PhaseDial {
@@ -69,8 +73,11 @@ func (e deniedError) Unwrap() error { return e.error }
 // isGenerator reports whether lt's own machine was at fault, or lt itself refused
 // to connect.
 func isGenerator(err error) bool {
-	var denied deniedError
-	return errors.As(err, &denied) || exhausted(err) || isErrno(err, portErrnos) || isErrno(err, forbiddenErrnos)
+	var (
+		denied deniedError
+		source sourceError
+	)
+	return errors.As(err, &denied) || errors.As(err, &source) || exhausted(err) || isErrno(err, portErrnos) || isErrno(err, forbiddenErrnos)
 }
 
 // isClosed reports whether a write failed because the peer had closed or reset

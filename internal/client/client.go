@@ -42,6 +42,17 @@ type Options struct {
 	MaxHeader      int           // bytes of an answer's status line and headers; 0: 1 MiB
 	MaxBody        int64         // bytes of an answer's body; 0: 256 MiB
 	TLS            *tls.Config   // nil: the system's roots, verified; never changed
+	NoResume       bool          // a user's next connection does not resume its TLS session
+
+	HTTP2       bool // over TLS by ALPN, else by prior knowledge
+	Connections int  // of HTTP/2, shared by all users in turn; 0: one for each user
+	NoKeepAlive bool // of HTTP/1.1: a connection for each request; Wire should say "Connection: close" too
+
+	Proxy   *url.URL      // http or socks5, with credentials if it wants them; nil: none
+	Detours []Detour      // the first that fits the target says where to connect instead
+	Pins    []Pin         // the first that fits what is connected to says its addresses
+	Sources []netip.Addr  // local addresses of connections, in turn; none: the system's choice
+	Refresh time.Duration // how long a look-up holds for new connections; 0: for ever
 
 	// Allow is asked before each connection whether it may be made to exactly this
 	// address, which is never one of IPv4 in IPv6's clothes. Its error ends the
@@ -59,12 +70,20 @@ type Options struct {
 type Client struct {
 	opts Options
 	tls  *tls.Config // nil for plain HTTP
-	host string      // without port and brackets
+	host string      // of the target, without port and brackets
 	port uint16
+	peer hostPort // what is dialled: the target, its detour or the proxy
+
+	absolute string // the target as the request lines of a proxy name it; empty: they do not
+	proxyKey string // Proxy-Authorization, or empty
+	muxes    []*mux // Options.Connections of them
+	nextMux  atomic.Uint32
+	vetted   atomic.Bool // the target behind the proxy may be connected to
+	source   atomic.Uint32
 
 	resolver  *net.Resolver
 	portable  bool                       // tests: the wire of systems that have no plainWire
-	addrs     atomic.Pointer[[]*address] // nil until resolved
+	addrs     atomic.Pointer[resolution] // nil until resolved
 	turn      atomic.Uint32              // whose turn it is among addrs
 	resolving chan struct{}              // holds a token while somebody resolves
 }
@@ -90,7 +109,7 @@ func New(opts Options) (*Client, error) {
 			c.port = 80
 		case "https":
 			c.port = 443
-			c.tls = tlsConfig(opts.TLS, c.host)
+			c.tls = tlsConfig(opts.TLS, c.host, opts.HTTP2)
 		default:
 			errs = append(errs, fmt.Errorf("target %q: the scheme must be http or https", u.Redacted()))
 		}
@@ -110,13 +129,21 @@ func New(opts Options) (*Client, error) {
 		{"connect timeout", int64(opts.ConnectTimeout)},
 		{"header limit", int64(opts.MaxHeader)},
 		{"body limit", opts.MaxBody},
+		{"number of connections", int64(opts.Connections)},
+		{"time that a look-up holds", int64(opts.Refresh)},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("the %s is negative", n.name))
 		}
 	}
+	if err := c.route(); err != nil {
+		errs = append(errs, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	for range opts.Connections {
+		c.muxes = append(c.muxes, &mux{client: c, session: c.newSession()})
 	}
 	orDefault(&c.opts.Timeout, DefaultTimeout)
 	orDefault(&c.opts.ConnectTimeout, DefaultConnectTimeout)
@@ -133,7 +160,7 @@ func orDefault[T comparable](v *T, d T) {
 }
 
 // tlsConfig is what users dial with: base, with the host's name to verify.
-func tlsConfig(base *tls.Config, host string) *tls.Config {
+func tlsConfig(base *tls.Config, host string, http2 bool) *tls.Config {
 	t := base.Clone()
 	if t == nil {
 		t = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -143,21 +170,35 @@ func tlsConfig(base *tls.Config, host string) *tls.Config {
 	}
 	if len(t.NextProtos) == 0 {
 		t.NextProtos = []string{"http/1.1"}
+		if http2 {
+			t.NextProtos = []string{"h2"}
+		}
 	}
 	return t
 }
 
 // For is a client for another target with the same options, for redirects that
-// lead to it.
+// lead to it. A client certificate and a name to ask for are the first target's
+// alone, and so are shared connections.
 func (c *Client) For(target *url.URL) (*Client, error) {
 	opts := c.opts
 	opts.Target = target
+	opts.Connections = 0
+	if opts.TLS != nil {
+		opts.TLS = opts.TLS.Clone()
+		opts.TLS.ServerName, opts.TLS.Certificates = "", nil
+	}
 	return New(opts)
 }
 
 // NewConn is a connection for one virtual user. It dials with its first
 // Exchange; the caller closes it.
-func (c *Client) NewConn() *Conn { return &Conn{client: c} }
+func (c *Client) NewConn() *Conn {
+	if c.opts.HTTP2 {
+		return &Conn{client: c, mux: c.mux(), stream: &stream{wake: make(chan struct{}, 1)}}
+	}
+	return &Conn{client: c, session: c.newSession()}
+}
 
 // now is the time of the run's clock.
 func (c *Client) now() time.Duration { return c.opts.Clock.Now() }
@@ -173,9 +214,9 @@ func (c *Client) Resolve(ctx context.Context) error {
 	return err
 }
 
-// Check looks the target's host up, as Resolve does, and asks Options.Allow about
-// each of its addresses: those that connections will be made to, for a name is
-// looked up once.
+// Check looks up what connections will be made to, as Resolve does, and asks
+// Options.Allow about each address; of a target behind a proxy about its own too,
+// where it can be looked up here, and else about the zero [netip.AddrPort].
 func (c *Client) Check(ctx context.Context) error {
 	addrs, err := c.addresses(ctx)
 	if err != nil {
@@ -186,5 +227,5 @@ func (c *Client) Check(ctx context.Context) error {
 			return deniedError{err}
 		}
 	}
-	return nil
+	return c.vet(ctx)
 }

@@ -36,8 +36,14 @@ type Conn struct {
 	answer answer        // of the exchange under way
 	limit  time.Duration // when the exchange under way times out
 	armed  time.Duration // when the read deadline fires; 0: not armed
+	whole  bool          // all of the request went out
 	ended  time.Duration // when the exchange before ended
 	watch  *watch        // on the context of the exchanges; nil for one that never ends
+
+	mux       *mux // nil for HTTP/1.1; the next field is for HTTP/2 alone,
+	stream    *stream
+	session   *session // and these are for HTTP/1.1: of TLS,
+	rewritten []byte   // and the request as a proxy wants it
 
 	mu sync.Mutex
 	nc net.Conn // guarded by mu, for watch; the other fields belong to the user's goroutine
@@ -80,6 +86,10 @@ var (
 func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *metric.Sample) {
 	resp.Release()
 	*s = metric.Sample{Due: s.Due, Sent: c.client.now()}
+	if c.mux != nil {
+		c.exchangeH2(ctx, req, resp, s)
+		return
+	}
 	err := c.exchange(ctx, req, s)
 	if err == nil {
 		// What came whole at once ended when it began.
@@ -87,7 +97,7 @@ func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *me
 			s.End = c.client.now()
 		}
 		s.Status = c.answer.status
-		keep := c.answer.reusable() && s.BytesOut == int64(len(req.Wire))
+		keep := c.answer.reusable() && c.whole && !c.client.opts.NoKeepAlive
 		c.answer.hand(resp)
 		var undecoded error
 		if c.answer.encoding != "" {
@@ -160,9 +170,13 @@ func (c *Conn) start(req *Request, s *metric.Sample) (*[]byte, int, error) {
 			return nil, 0, err
 		}
 	}
-	buf, n, sent, err := c.wire.start(req.Wire, s.Reused && now-c.ended > idleProbe)
+	p := req.Wire
+	if c.client.absolute != "" {
+		p = c.forProxy(p)
+	}
+	buf, n, sent, err := c.wire.start(p, s.Reused && now-c.ended > idleProbe)
 	s.BytesOut = int64(sent)
-	if sent == len(req.Wire) {
+	if c.whole = sent == len(p); c.whole {
 		s.Phase = metric.PhaseHeaders
 	}
 	if err == io.EOF {
@@ -211,10 +225,10 @@ func (c *Conn) dial(ctx context.Context, s *metric.Sample) error {
 	// On a goroutine of its own, because the stack that dialling and the TLS
 	// handshake take would stay with the user.
 	result := make(chan dialled, 1)
-	go func() { result <- c.client.dial(ctx, c.limit) }()
+	go func() { result <- c.client.dial(ctx, c.session, c.limit) }()
 	d := <-result
 	s.Phase = d.phase
-	s.Connected, s.TLSDone = d.connected, d.tlsDone
+	s.Resolved, s.Connected, s.TLSDone = d.resolved, d.connected, d.tlsDone
 	if d.err != nil {
 		if over(ctx) {
 			return errAborted
@@ -249,6 +263,9 @@ func (c *Conn) drop(failed bool) {
 // Close closes the connection. Exchange must not be called afterwards.
 func (c *Conn) Close() {
 	c.drop(false)
+	if c.mux != nil {
+		c.mux.release()
+	}
 	if c.watch != nil {
 		c.watch.stop()
 		c.watch = nil
@@ -290,6 +307,11 @@ func (c *Conn) follow(ctx context.Context) bool {
 			_ = c.nc.SetDeadline(longAgo)
 		}
 		c.mu.Unlock()
+		if c.stream != nil {
+			if conn := c.stream.conn.Load(); conn != nil {
+				conn.cancel(c.stream, w, errAborted)
+			}
+		}
 	})
 	c.watch = w
 	return !over(ctx)

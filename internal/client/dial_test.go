@@ -155,17 +155,17 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	cl := newClient(t, a.url(), nil)
-	cl.addrs.Store(&[]*address{addr(a.url()), addr(b.url())})
+	cl.addrs.Store(&resolution{addrs: []*address{addr(a.url()), addr(b.url())}})
 	dial(cl, 10)
 	if x, y := a.accepted.Load(), b.accepted.Load(); x != 5 || y != 5 {
 		t.Errorf("%d and %d connections", x, y)
 	}
-	cl.addrs.Store(&[]*address{addr(a.url()), addr(deadPort(t)), addr(b.url())})
+	cl.addrs.Store(&resolution{addrs: []*address{addr(a.url()), addr(deadPort(t)), addr(b.url())}})
 	dial(cl, 10)
 	if x, y := a.accepted.Load(), b.accepted.Load(); x+y != 20 || x < 8 || y < 8 {
 		t.Errorf("%d and %d connections", x, y)
 	}
-	cl.addrs.Store(&[]*address{addr(deadPort(t)), addr(deadPort(t))})
+	cl.addrs.Store(&resolution{addrs: []*address{addr(deadPort(t)), addr(deadPort(t))}})
 	c := cl.NewConn()
 	defer c.Close()
 	if resp, s := do(t.Context(), c, get(t)); s.Outcome != metric.Refused {

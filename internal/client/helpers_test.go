@@ -243,7 +243,7 @@ func checkSample(t testing.TB, s metric.Sample, resp *Response) {
 		t.Errorf("sent %v, end %v", s.Sent, s.End)
 	}
 	at := s.Sent
-	for _, stamp := range []time.Duration{s.Connected, s.TLSDone, s.FirstByte, s.End} {
+	for _, stamp := range []time.Duration{s.Resolved, s.Connected, s.TLSDone, s.FirstByte, s.End} {
 		if stamp != 0 && stamp < at {
 			t.Errorf("stamps out of order: %+v", s)
 		}

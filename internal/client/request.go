@@ -52,11 +52,12 @@ var userAgent = sync.OnceValue(func() string {
 // longer slice. The target is what stands between method and version
 // ("/items?page=2", "*"), the host what the Host header says. A Host or
 // User-Agent among the headers replaces lt's own; Content-Length is written
-// where a body or the method needs one, and may be given only if it is true.
+// where a body or the method needs one, and may be given only if it is true;
+// "Transfer-Encoding: chunked" among the headers sends the body in chunks instead.
 //
 // It refuses whatever would make another request of it than meant: CR, LF, NUL
 // and other control characters anywhere, spaces and bytes beyond ASCII in the
-// target, a name that is no token, and Transfer-Encoding. The error names the
+// target, a name that is no token, and any other Transfer-Encoding. The error names the
 // part but not its value, which may be a secret; dst is then returned as it was.
 func AppendRequest(dst []byte, method, target, host string, headers []Header, body []byte) ([]byte, error) {
 	start := len(dst)
@@ -73,7 +74,7 @@ func AppendRequest(dst []byte, method, target, host string, headers []Header, bo
 	b = append(b, target...)
 	b = append(b, " HTTP/1.1\r\n"...)
 
-	agent := false
+	agent, chunked := false, false
 	for _, h := range headers {
 		if len(h.Name) == len("Host") && strings.EqualFold(h.Name, "Host") {
 			host = h.Value
@@ -100,7 +101,10 @@ func AppendRequest(dst []byte, method, target, host string, headers []Header, bo
 			}
 			continue
 		case strings.EqualFold(h.Name, "Transfer-Encoding"):
-			return b[:start], fmt.Errorf("Transfer-Encoding is not supported in requests")
+			if chunked || !strings.EqualFold(h.Value, "chunked") {
+				return b[:start], fmt.Errorf("Transfer-Encoding of a request is chunked, once")
+			}
+			chunked = true
 		case strings.EqualFold(h.Name, "User-Agent"):
 			agent = true
 		}
@@ -109,6 +113,9 @@ func AppendRequest(dst []byte, method, target, host string, headers []Header, bo
 	if !agent {
 		b = appendHeader(b, "User-Agent", userAgent())
 	}
+	if chunked {
+		return appendChunks(append(b, "\r\n"...), body), nil
+	}
 	if len(body) > 0 || method == "POST" || method == "PUT" || method == "PATCH" {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, int64(len(body)), 10)
@@ -116,6 +123,20 @@ func AppendRequest(dst []byte, method, target, host string, headers []Header, bo
 	}
 	b = append(b, "\r\n"...)
 	return append(b, body...), nil
+}
+
+// appendChunks appends a body in chunks.
+func appendChunks(b, body []byte) []byte {
+	const size = 16 << 10
+	for len(body) > 0 {
+		n := min(len(body), size)
+		b = strconv.AppendInt(b, int64(n), 16)
+		b = append(b, "\r\n"...)
+		b = append(b, body[:n]...)
+		b = append(b, "\r\n"...)
+		body = body[n:]
+	}
+	return append(b, "0\r\n\r\n"...)
 }
 
 func appendHeader(b []byte, name, value string) []byte {

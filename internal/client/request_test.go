@@ -51,7 +51,7 @@ func TestAppendRequestRefuses(t *testing.T) {
 		{"GET", "/", "h", header("X:", "y")},
 		{"GET", "/", "h", header("X Y", "z")},
 		{"GET", "/", "h", header("Content-Length", "7")},
-		{"GET", "/", "h", header("transfer-encoding", "chunked")},
+		{"GET", "/", "h", header("transfer-encoding", "gzip")},
 		{"GET", "/", "h", []Header{{"Host", "a"}, {"host", "b"}}},
 	}
 	for _, bad := range []string{"\r", "\n", "\r\n", "\x00", "\x7f", "\x1b"} {

@@ -23,14 +23,12 @@ func (r *Runner) driveClosed() {
 		}
 		r.target.Store(int64(len(stops)))
 	}
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
 	ch, ok := plan.next()
 	for {
 		if !ok {
 			ch.at = r.Profile.Duration() + time.Hour // the Runner stops the load, or a command comes
 		}
-		woke, cmd := r.sleep(timer, ch.at)
+		woke, cmd := r.sleep(ch.at)
 		switch {
 		case cmd != nil:
 			plan, ok = changes{}, false

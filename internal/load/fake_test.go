@@ -68,7 +68,8 @@ func (u *fakeUser) Iterate(ctx context.Context, due time.Duration, rec *metric.R
 	if u.fake.idle {
 		rec.Idle()
 	} else {
-		s := metric.Sample{Due: due, Sent: u.clock.Now(), Status: 200}
+		s := metric.Sample{Due: due, Sent: u.clock.Now(), Status: 200, Begun: true}
+		rec.Begin(s.Sent)
 		if d := u.take(n); d > 0 {
 			select {
 			case <-time.After(d):

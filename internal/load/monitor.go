@@ -32,6 +32,7 @@ type Monitor struct {
 	last    time.Time // of Take; with a wall clock and a monotonic one
 	cpu     time.Duration
 	steal   [2]float64 // stolen and total jiffies
+	group   cgroup
 	samples []rtm.Sample
 	sched   histDelta
 	gc      histDelta
@@ -88,7 +89,7 @@ func (m *Monitor) stop() {
 // Take is the health since the last Take.
 func (m *Monitor) Take() metric.Health {
 	now := time.Now()
-	h := metric.Health{CPU: -1, RSS: -1, Steal: -1, Pressure: -1, CPUQuota: float64(runtime.GOMAXPROCS(0))}
+	h := metric.Health{CPU: -1, RSS: -1, Steal: -1, Pressure: -1, CPUQuota: float64(runtime.GOMAXPROCS(0)), Throttled: -1}
 	elapsed := now.Sub(m.last)
 	if cpu, ok := cpuTime(); ok {
 		if !m.last.IsZero() && elapsed > 0 {
@@ -113,6 +114,11 @@ func (m *Monitor) Take() metric.Health {
 	h.Stalls, h.StallMax, h.StallTotal = m.stalls, m.stallMax, m.stallTotal
 	m.stalls, m.stallMax, m.stallTotal = 0, 0, 0
 	m.mu.Unlock()
+
+	if q := m.group.quota(); q > 0 {
+		h.CPUQuota = min(h.CPUQuota, q)
+	}
+	h.Throttled = m.group.throttled()
 
 	// Only Linux tells these, and not every one of them does.
 	if f := fields("/proc/self/statm"); len(f) > 1 {

@@ -199,7 +199,7 @@ func TestUnderTheRealClockEveryArrivalIsAccountedFor(t *testing.T) {
 	f := &fake{clock: metric.NewClock()}
 	rs := metric.NewRecorders(metric.Open, make([]metric.Row, 1), 2)
 	sum := &metric.Snapshot{}
-	r := New(Config{Profile: p, Script: f, Recorders: rs, Clock: f.clock, Interval: 50 * time.Millisecond, Monitor: NewMonitor()})
+	r := New(Config{Profile: p, Script: f, Recorders: rs, Clock: f.clock, Interval: 50 * time.Millisecond, Monitor: NewMonitor(), Waiter: NewWaiter()})
 	err := r.Run(context.Background(), Observer{Blocking: true, Observe: func(s *metric.Snapshot) error {
 		sum = metric.Merge(sum, s)
 		return nil

@@ -23,6 +23,9 @@ type Profile struct {
 	// rate or a constant rate.
 	Staged bool `json:"staged,omitempty"`
 
+	// Arrivals is how the open model's arrivals lie in time: even ("") or poisson.
+	Arrivals Arrivals `json:"arrivals,omitempty"`
+
 	// MaxUsers caps the users of the open model.
 	MaxUsers int `json:"max_users,omitempty"`
 
@@ -33,6 +36,15 @@ type Profile struct {
 	// last stage.
 	GracefulStop time.Duration `json:"graceful_stop_ns"`
 }
+
+// Arrivals is how arrivals lie in time about the rate of each moment.
+type Arrivals string
+
+// The kinds of arrivals.
+const (
+	Even    Arrivals = ""        // evenly spaced
+	Poisson Arrivals = "poisson" // at random and independent of each other, as those of many users are
+)
 
 // A Stage is a linear change from the target of the stage before to Target.
 type Stage struct {
@@ -138,6 +150,11 @@ func (p *Profile) Validate() error {
 		add("the load lasts no time: give a duration")
 	} else if p.Peak() <= 0 {
 		add("the load has no users and no rate")
+	}
+	if p.Arrivals != Even && p.Arrivals != Poisson {
+		add("arrivals %q: want even or poisson", p.Arrivals)
+	} else if p.Arrivals != Even && p.Model == metric.Closed {
+		add("arrivals are of the open model: give a rate")
 	}
 	if p.Model == metric.Open && p.MaxUsers < 1 {
 		add("an open model needs at least one user at most (max users is %d)", p.MaxUsers)

@@ -19,6 +19,12 @@ type Config struct {
 	Seed      uint64
 	Interval  time.Duration // between snapshots; 0: 1 s
 	Monitor   *Monitor      // the generator's own health; nil: not watched
+	Waiter    Waiter        // of the dispatcher, closed at the end of Run; nil: a timer's
+
+	// Patience is how long an arrival of the open model that found every user in
+	// flight may wait for one before it is dropped: as long as its request could
+	// have taken. 0: none waits.
+	Patience time.Duration
 }
 
 // A Runner runs a Profile: it starts users and iterations when they are due,
@@ -36,7 +42,7 @@ type Runner struct {
 	deadline time.Duration // guarded by mu; likewise: when the graceful stop is over
 	nearer   chan struct{} // told when the deadline came nearer
 
-	commands chan command // to the driver
+	commands chan command // to the driver, which the Waiter then wakes
 	gate     gate
 	users    sync.WaitGroup
 	alive    atomic.Int64
@@ -61,7 +67,10 @@ func New(c Config) *Runner {
 		c.Interval = time.Second
 	}
 	r := &Runner{
-		Config: c, stopping: make(chan struct{}), nearer: make(chan struct{}, 1), commands: make(chan command),
+		Config: c, stopping: make(chan struct{}), nearer: make(chan struct{}, 1), commands: make(chan command, 1),
+	}
+	if r.Waiter == nil {
+		r.Waiter = NewTimer()
 	}
 	r.begin.Store(-1)
 	return r
@@ -76,6 +85,7 @@ func (r *Runner) Run(ctx context.Context, observers ...Observer) error {
 	// requests fail at once must not start another iteration.
 	r.sessions, r.kill = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.kill()
+	defer r.Waiter.Close()
 	r.begin.Store(int64(r.Clock.Now()))
 	out := newFanout(observers, func(err error) {
 		r.mu.Lock()
@@ -115,6 +125,7 @@ func (r *Runner) Run(ctx context.Context, observers ...Observer) error {
 	observe := func(period metric.Period, users int, final bool) {
 		now := r.since()
 		s := r.Recorders.Take()
+		s.InFlight = r.Recorders.InFlight(r.start() + now)
 		s.RunID, s.Seq, s.Period, s.Final = r.RunID, seq, period, final
 		s.Offset, s.Length = from, now-from
 		s.Users, s.Target = users, int(r.target.Load())
@@ -253,6 +264,7 @@ func (r *Runner) Stop(reason string, grace time.Duration) {
 		r.stopAt, r.deadline = now, now+grace
 		r.atStop = int(r.alive.Load())
 		close(r.stopping)
+		r.Waiter.Wake()
 	}
 	select {
 	case r.nearer <- struct{}{}:
@@ -294,32 +306,30 @@ func (r *Runner) SetRate(perSecond float64) {
 func (r *Runner) command(c command) {
 	select {
 	case r.commands <- c:
+		r.Waiter.Wake()
 	case <-r.stopping:
 	}
 }
 
 // sleep waits until the time since the start of the load is t; false: the load
 // is stopping, or a command came, which is then returned.
-func (r *Runner) sleep(timer *time.Timer, t time.Duration) (ok bool, c *command) {
-	wait := t - r.since()
-	if wait <= 0 {
+func (r *Runner) sleep(t time.Duration) (ok bool, c *command) {
+	for {
 		select {
 		case <-r.stopping:
 			return false, nil
+		default:
+		}
+		select {
 		case c := <-r.commands:
 			return false, &c
 		default:
+		}
+		wait := t - r.since()
+		if wait <= 0 {
 			return true, nil
 		}
-	}
-	timer.Reset(wait)
-	select {
-	case <-timer.C:
-		return true, nil
-	case <-r.stopping:
-		return false, nil
-	case c := <-r.commands:
-		return false, &c
+		r.Waiter.Wait(wait)
 	}
 }
 

@@ -2,6 +2,7 @@ package load
 
 import (
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -63,14 +64,24 @@ type Pacer interface {
 // is not worth one more.
 const sliver = 1e-6
 
-// NewPacer is the pacer of an open profile: arrivals evenly spaced at the target
-// rate of each moment.
-func NewPacer(p *Profile) Pacer {
+// NewPacer is the pacer of an open profile: arrivals at the target rate of each
+// moment, evenly spaced or, by the seed, at random.
+func NewPacer(p *Profile, seed uint64) Pacer {
+	if p.Arrivals == Poisson {
+		random := rand.New(rand.NewPCG(seed, poissonStream))
+		r := &rampPacer{stages: p.Stages, gap: random.ExpFloat64}
+		r.k = r.gap() // as memoryless as the others: none at the start
+		return r
+	}
 	if r, ok := constantRate(p); ok {
 		return newConstantPacer(r, p.Duration())
 	}
 	return &rampPacer{stages: p.Stages}
 }
+
+// poissonStream sets the random numbers of arrivals apart from those that users
+// draw with the same seed.
+const poissonStream = 0x6172726976616c73
 
 // constantRate is the one rate of a profile that has only one.
 func constantRate(p *Profile) (float64, bool) {
@@ -113,13 +124,16 @@ func (c *constantPacer) Next() (time.Duration, bool) {
 }
 
 // A rampPacer inverts the integral of the rate: arrival k is due when the area
-// under the target reaches k.
+// under the target reaches k. With a gap drawn at random instead of 1 between one
+// k and the next, exponential of mean 1, the arrivals are a Poisson process of
+// that rate (time rescaling; Brown et al., Neural Computation 14 (2002) 325).
 type rampPacer struct {
 	stages []Stage
 	begin  time.Duration // of the stage in hand
 	from   float64
-	area   float64 // at begin
-	k      float64 // the next arrival
+	area   float64        // at begin
+	k      float64        // the next arrival
+	gap    func() float64 // to the one after it; nil: 1
 }
 
 func (r *rampPacer) Next() (time.Duration, bool) {
@@ -129,7 +143,11 @@ func (r *rampPacer) Next() (time.Duration, bool) {
 		need := r.k - r.area
 		whole := (r.from + s.Target) / 2 * d
 		if need < whole-sliver {
-			r.k++
+			if r.gap != nil {
+				r.k += r.gap()
+			} else {
+				r.k++
+			}
 			at := time.Duration(math.Round(r.solve(need, s.Target, d) * 1e9))
 			return r.begin + min(at, s.Duration-1), true
 		}

@@ -33,9 +33,9 @@ func TestTheTwoPacersAgreeOnConstantProfiles(t *testing.T) {
 			rapid.Map(rapid.Int64Range(1, int64(20*s)), func(n int64) time.Duration { return time.Duration(n) }),
 		).Draw(t, "duration")
 		p := Rate(rate, d, 1)
-		constant, ok := NewPacer(&p).(*constantPacer)
+		constant, ok := NewPacer(&p, 1).(*constantPacer)
 		if !ok {
-			t.Fatalf("a constant profile has a %T", NewPacer(&p))
+			t.Fatalf("a constant profile has a %T", NewPacer(&p, 1))
 		}
 		a, b := drain(constant), drain(&rampPacer{stages: p.Stages})
 		want := int(math.Ceil(rate*d.Seconds() - sliver))
@@ -65,7 +65,7 @@ func TestPacersIntegrateAnyProfileExactly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := openStages(0, 1, anyStages(t, 400)...)
 		last := time.Duration(0)
-		all := drain(NewPacer(&p))
+		all := drain(NewPacer(&p, 1))
 		if area := p.Area(p.Duration()); math.Abs(float64(len(all))-math.Ceil(area-sliver)) > 0 && math.Abs(area-math.Round(area)) > 1e-5 {
 			t.Fatalf("%d arrivals, the area is %v", len(all), area)
 		}
@@ -97,7 +97,7 @@ func TestOnlyOneRateForAllTheTimeIsConstant(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := openStages(0, 1, tt.stages...)
-			if _, ok := NewPacer(&p).(*constantPacer); ok != tt.constant {
+			if _, ok := NewPacer(&p, 1).(*constantPacer); ok != tt.constant {
 				t.Errorf("constant: %v", ok)
 			}
 		})
@@ -106,7 +106,7 @@ func TestOnlyOneRateForAllTheTimeIsConstant(t *testing.T) {
 
 func TestAConstantPacerDoesNotDrift(t *testing.T) {
 	p := Rate(333.3, 5*time.Minute, 1)
-	all := drain(NewPacer(&p))
+	all := drain(NewPacer(&p, 1))
 	if len(all) != 99_990 {
 		t.Fatalf("%d arrivals in 5 minutes", len(all))
 	}

@@ -26,6 +26,18 @@ type Dist struct {
 
 	packed *hdr.PackedHistogram // nil while empty, or while dense holds the counts
 	dense  *hdr.Histogram       // made once an interval proves busy; see densify
+	coarse bool                 // spanDigits instead of histDigits; a merge takes it over while empty
+}
+
+// spanDigits are the digits of the histograms of spans: of several for each
+// request, in a sixth of the memory.
+const spanDigits = 2
+
+func (d *Dist) digits() int {
+	if d.coarse {
+		return spanDigits
+	}
+	return histDigits
 }
 
 // densify is the number of values from which a Dist that is recorded into pays
@@ -55,11 +67,11 @@ func (d *Dist) Record(v time.Duration) {
 		return
 	}
 	if d.packed == nil {
-		d.packed = hdr.NewPacked(histLowest, histHighest, histDigits)
+		d.packed = hdr.NewPacked(histLowest, histHighest, d.digits())
 	}
 	_ = d.packed.RecordValue(h)
 	if d.Count >= densify {
-		d.dense = hdr.New(histLowest, histHighest, histDigits)
+		d.dense = hdr.New(histLowest, histHighest, d.digits())
 		d.packed.MergeInto(d.dense)
 		d.packed = nil
 	}
@@ -69,6 +81,9 @@ func (d *Dist) Record(v time.Duration) {
 func (d *Dist) Merge(o *Dist) {
 	if o.Count == 0 {
 		return
+	}
+	if d.packed == nil && d.dense == nil {
+		d.coarse = o.coarse
 	}
 	if d.Count == 0 || o.Min < d.Min {
 		d.Min = o.Min
@@ -85,7 +100,7 @@ func (d *Dist) Merge(o *Dist) {
 		o.packed.MergeInto(d.dense)
 	default:
 		if d.packed == nil {
-			d.packed = hdr.NewPacked(histLowest, histHighest, histDigits)
+			d.packed = hdr.NewPacked(histLowest, histHighest, d.digits())
 		}
 		if o.dense != nil {
 			d.packed.MergeFrom(o.dense)
@@ -105,7 +120,7 @@ func (d *Dist) Clone() Dist {
 // Reset empties the distribution; a dense histogram is kept for use again.
 func (d *Dist) Reset() {
 	dense := d.dense
-	*d = Dist{}
+	*d = Dist{coarse: d.coarse}
 	if dense != nil {
 		dense.Reset()
 		d.dense = dense
@@ -137,7 +152,7 @@ func FromPacked(h *hdr.PackedHistogram, count int64, sum, lowest, highest time.D
 		sum = time.Duration(h.Mean() * float64(count))
 		lowest, highest = time.Duration(h.Min()), time.Duration(h.Max())
 	}
-	return Dist{Count: count, Sum: sum, Min: lowest, Max: highest, packed: h}
+	return Dist{Count: count, Sum: sum, Min: lowest, Max: highest, packed: h, coarse: h.SignificantFigures() == spanDigits}
 }
 
 // Mean is the exact mean; 0 when empty.

@@ -17,7 +17,7 @@ var (
 
 func okSample(response, service time.Duration) *Sample {
 	end := time.Minute
-	return &Sample{Due: end - response, Sent: end - service, End: end, Status: 200, BytesOut: 100, BytesIn: 2000}
+	return &Sample{Due: end - response, Sent: end - service, FirstByte: end, End: end, Status: 200, BytesOut: 100, BytesIn: 2000}
 }
 
 func failedSample(o Outcome, status int, response time.Duration) *Sample {

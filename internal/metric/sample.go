@@ -28,16 +28,22 @@ func (c Clock) Origin() time.Time { return c.origin }
 type Sample struct {
 	Due       time.Duration // when the request should have started
 	Sent      time.Duration // before the dial, or before the first byte written
-	Connected time.Duration // the connection stood; zero on a reused one
+	Resolved  time.Duration // the target's addresses were known; zero unless they were looked up for this one
+	Connected time.Duration // the connection stood, through a proxy that to the target; zero on a reused one
 	TLSDone   time.Duration // the handshake was done; zero on a reused one or plain HTTP
 	FirstByte time.Duration // the first byte of the answer
 	End       time.Duration // the last byte of the answer, or the failure
+
+	// Upstream is the part of the answer's time that the target says it spent
+	// waiting for what is behind it; 0: it does not say.
+	Upstream time.Duration
 
 	Status     int // the answer's status; 0 when none came
 	Outcome    Outcome
 	Phase      Phase // where it ended; PhaseBody for a complete answer
 	Reused     bool  // sent on a connection that had carried a request before
 	Reconnects int   // connections found closed, and replaced, before the first byte was written
+	Begun      bool  // Recorder.Begin was called for it
 	BytesOut   int64
 	BytesIn    int64
 }
@@ -47,6 +53,36 @@ func (s *Sample) ResponseTime() time.Duration { return s.End - s.Due }
 
 // ServiceTime is End - Sent, connect included where the request needed it.
 func (s *Sample) ServiceTime() time.Duration { return s.End - s.Sent }
+
+// A Span is a part of a request's time that is measured by itself.
+type Span uint8
+
+// The spans, in order. SpanDNS, SpanConnect and SpanTLS are of every request that
+// made a connection and came so far; the others of successful requests.
+const (
+	SpanDNS       Span = iota // Sent to Resolved
+	SpanConnect               // to Connected
+	SpanTLS                   // to TLSDone
+	SpanFirstByte             // from the connection's standing, or Sent, to FirstByte
+	SpanTransfer              // FirstByte to End
+	SpanUpstream              // Sample.Upstream; lies within SpanFirstByte
+	NumSpans
+)
+
+var spanNames = [NumSpans]string{"dns", "connect", "tls", "first_byte", "transfer", "upstream"}
+
+// String is the span's name as it stands in files.
+func (s Span) String() string { return spanNames[s] }
+
+// ParseSpan is the span of a name.
+func ParseSpan(name string) (Span, bool) {
+	for s, n := range spanNames {
+		if n == name {
+			return Span(s), true
+		}
+	}
+	return 0, false
+}
 
 // Class is the sample's outcome with the status that names it.
 func (s *Sample) Class() Class {

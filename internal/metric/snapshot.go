@@ -30,14 +30,24 @@ type Snapshot struct {
 
 	Endpoints []EndpointSnapshot // in the order in which the script declares them
 
+	Personas []PersonaSnapshot // likewise; nil where there is but one
+
 	Users      int     // virtual users alive at the end of the interval
 	Target     int     // virtual users wanted then (closed model)
 	Iterations int64   // iterations started
 	Nominal    float64 // what the profile asks for in the interval: user-seconds (closed model), arrivals (open)
 	Idle       int64   // iterations in which the user found nothing to do
 	Dropped    int64   // open model: due while all users were in flight and none could be added
+	Waited     int64   // open model: started late, for they were due while all users were in flight
 	Unsent     int64   // open model: due, never started, though users were idle: the generator's fault
-	StartDelay Dist    // due to start, of every iteration that had a due time
+	StartDelay Dist    // due to start, of every iteration that had a due time and did not wait for a user
+
+	// What Little's law relates: the time that requests spent in flight in the
+	// interval, as counted when they began and ended, and the service times of
+	// those that ended in it. Over a whole run, in which every request ends, both
+	// are the same but for the moment between Begin and Sent.
+	InFlight  time.Duration
+	Residence time.Duration
 
 	Health    Health
 	Exemplars []Exemplar
@@ -53,10 +63,30 @@ type EndpointSnapshot struct {
 	Response Dist            // response time of successful requests
 	Service  Dist            // service time of successful requests; empty in the closed model, where it is the response time
 	Failures Dist            // response time of failed requests
+	Spans    [NumSpans]Dist  // see Span
 
 	Reconnects int64 // connections found closed, and replaced, before a request's first byte
 	BytesOut   int64
 	BytesIn    int64
+}
+
+// A PersonaSnapshot is one persona's part of an interval, over all endpoints.
+type PersonaSnapshot struct {
+	Name     string
+	Requests int64
+	Failed   int64
+	Outcomes map[Class]int64 // sums up to Requests
+	Response Dist            // response time of successful requests
+}
+
+// Add adds o to p, which must not be part of a Snapshot already handed out.
+func (p *PersonaSnapshot) Add(o *PersonaSnapshot) {
+	p.Requests += o.Requests
+	p.Failed += o.Failed
+	p.Response.Merge(&o.Response)
+	for class, n := range o.Outcomes {
+		p.Outcomes[class] += n
+	}
 }
 
 // Health is the generator's own state over an interval. A negative number means
@@ -64,6 +94,7 @@ type EndpointSnapshot struct {
 type Health struct {
 	CPU         float64       `json:"cpu_percent"`          // of one core: 100 is a core kept busy
 	CPUQuota    float64       `json:"cpu_quota"`            // cores that this process may use
+	Throttled   time.Duration `json:"throttled_ns"`         // the quota of the control group kept it from running
 	RSS         int64         `json:"rss_bytes"`            //
 	Goroutines  int           `json:"goroutines"`           //
 	GCPauseMax  time.Duration `json:"gc_pause_max_ns"`      //
@@ -83,7 +114,7 @@ func (h Health) Worse(o Health) Health {
 	return Health{
 		CPU: max(h.CPU, o.CPU), CPUQuota: min(h.CPUQuota, o.CPUQuota), RSS: max(h.RSS, o.RSS),
 		Goroutines: max(h.Goroutines, o.Goroutines), GCPauseMax: max(h.GCPauseMax, o.GCPauseMax),
-		GCPause: max(h.GCPause, o.GCPause), SchedP99: max(h.SchedP99, o.SchedP99),
+		GCPause: max(h.GCPause, o.GCPause), Throttled: max(h.Throttled, o.Throttled), SchedP99: max(h.SchedP99, o.SchedP99),
 		Stalls: max(h.Stalls, o.Stalls), StallMax: max(h.StallMax, o.StallMax), StallTotal: max(h.StallTotal, o.StallTotal),
 		Steal: max(h.Steal, o.Steal), Pressure: max(h.Pressure, o.Pressure),
 		ClockJump: max(h.ClockJump, o.ClockJump), ObserverLag: max(h.ObserverLag, o.ObserverLag),
@@ -119,6 +150,9 @@ func Merge(a, b *Snapshot) *Snapshot {
 	m.Iterations += b.Iterations
 	m.Idle += b.Idle
 	m.Dropped += b.Dropped
+	m.Waited += b.Waited
+	m.InFlight += b.InFlight
+	m.Residence += b.Residence
 	m.Unsent += b.Unsent
 	m.StartDelay = a.StartDelay.Clone()
 	m.StartDelay.Merge(&b.StartDelay)
@@ -139,6 +173,17 @@ func Merge(a, b *Snapshot) *Snapshot {
 			m.Endpoints[j].Add(&half[i])
 		}
 	}
+	m.Personas = nil
+	for _, half := range [][]PersonaSnapshot{a.Personas, b.Personas} {
+		for i := range half {
+			j := slices.IndexFunc(m.Personas, func(p PersonaSnapshot) bool { return p.Name == half[i].Name })
+			if j < 0 {
+				j = len(m.Personas)
+				m.Personas = append(m.Personas, PersonaSnapshot{Name: half[i].Name, Outcomes: map[Class]int64{}})
+			}
+			m.Personas[j].Add(&half[i])
+		}
+	}
 	return &m
 }
 
@@ -152,6 +197,9 @@ func (e *EndpointSnapshot) Add(o *EndpointSnapshot) {
 	e.Response.Merge(&o.Response)
 	e.Service.Merge(&o.Service)
 	e.Failures.Merge(&o.Failures)
+	for i := range e.Spans {
+		e.Spans[i].Merge(&o.Spans[i])
+	}
 	if e.Outcomes == nil {
 		e.Outcomes = maps.Clone(o.Outcomes)
 		return

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
@@ -142,7 +143,7 @@ func (c *Collector) Evidence() verdict.Evidence {
 			Steal: c.health.steal, Pressure: c.health.pressure, ClockJump: c.health.clockJump,
 		},
 		Steady: c.steady(), Probes: c.probes.all(),
-		Limits: c.stretches.limits, Spoilt: c.stretches.spoilt, Residence: c.residence(), Looks: 1,
+		Limits: c.stretches.limits, Spoilt: c.stretches.spoilt, InFlight: c.inFlight.Seconds(), Residence: c.residence.Seconds(), Looks: 1,
 	}
 	if p.FirstLook > 0 {
 		ev.Looks = 2
@@ -153,21 +154,10 @@ func (c *Collector) Evidence() verdict.Evidence {
 	for i := range c.each {
 		ev.Endpoints = append(ev.Endpoints, c.each[i].judged())
 	}
+	for i := range c.personas {
+		ev.Personas = append(ev.Personas, c.personas[i].judged())
+	}
 	return ev
-}
-
-// residence is how long all requests took together, from sent to end, in
-// seconds; 0: not known. In the open model the failed ones are known from due on
-// only, so that many of them make it unknown.
-func (c *Collector) residence() float64 {
-	t := &c.total
-	if c.plan.Profile.Model == metric.Closed {
-		return (t.Response.Sum + t.failed.Sum).Seconds()
-	}
-	if t.Failed*100 > t.Requests {
-		return 0
-	}
-	return (t.service.Sum + t.failed.Sum).Seconds()
 }
 
 // due is how many iterations the profile asks for in the measured window; 0: it
@@ -246,9 +236,10 @@ func (c *Collector) totals(ev *verdict.Evidence) Totals {
 	t := Totals{
 		Requests: c.total.Requests, Failed: c.total.Failed, ErrorRate: errorRate(&c.total.Series),
 		Throughput: c.perSecond(c.total.Succeeded), Attempts: c.perSecond(c.total.Attempted),
-		Iterations: c.iterations, Idle: c.idle, Dropped: c.dropped, Unsent: c.unsent,
+		Iterations: c.iterations, Idle: c.idle, Dropped: c.dropped, Waited: c.waited, Unsent: c.unsent,
 		Reconnects: c.total.reconnects, BytesOut: c.total.bytesOut, BytesIn: c.total.bytesIn,
 		Response: withIntervals(&ev.Total), Service: NewLatency(&c.total.service), FailedLatency: NewLatency(&c.total.failed),
+		Phases: newPhases(&c.total.phases),
 	}
 	if c.plan.Profile.Model == metric.Closed {
 		t.Service = t.Response // a closed user is due when it is ready: see metric.Recorder
@@ -265,7 +256,7 @@ func (c *Collector) endpoint(i int, ev *verdict.Evidence, thresholds []verdict.J
 		Name: s.Name, Method: c.plan.Endpoints[i].Method, Path: c.plan.Endpoints[i].Path,
 		Requests: s.Requests, Failed: s.Failed, ErrorRate: errorRate(&s.Series), Throughput: c.perSecond(s.Succeeded),
 		Warmup: s.Warmup, Response: withIntervals(&ev.Endpoints[i]), Service: NewLatency(&s.service), FailedTime: NewLatency(&s.failed),
-		Timeline: c.columns.course(i), Outcomes: map[string]int64{}, Verdict: verdict.None,
+		Timeline: c.columns.course(i), Outcomes: map[string]int64{}, Verdict: verdict.None, Phases: newPhases(&s.phases),
 	}
 	if c.plan.Profile.Model == metric.Closed {
 		e.Service = e.Response
@@ -335,6 +326,19 @@ func (c *Collector) generatorResult(j *verdict.Judgement) Generator {
 		g.CPUPercent, g.CPUMax = new(round(c.cpuMean(), 1)), new(round(h.cpuMax, 1))
 		g.GCPause = &GCPause{Max: ms(h.gcMax), Total: ms(h.gcTotal)}
 	}
+	if h.known > 0 {
+		g.SchedP99 = new(ms(h.sched))
+		g.InFlight, g.Residence = new(seconds(c.inFlight)), new(seconds(c.residence))
+	}
+	if h.steal >= 0 {
+		g.Steal = new(round(h.steal, 2))
+	}
+	if h.pressure >= 0 {
+		g.Pressure = new(round(h.pressure, 2))
+	}
+	if h.throttled > 0 {
+		g.ThrottledMS = new(ms(h.throttled))
+	}
 	if h.rss >= 0 {
 		g.RSSMax = new(h.rss)
 	}
@@ -352,10 +356,14 @@ func (c *Collector) timeline() []Point { return slices.Clone(c.points) }
 func (p *Plan) Load() string {
 	d := p.Profile.Duration()
 	if p.Profile.Model == metric.Open {
-		if !p.Profile.Staged {
-			return fmt.Sprintf("%s iterations/s, %s, at most %d users", number(p.Profile.Peak()), brief(d), p.Profile.MaxUsers)
+		random := ""
+		if p.Profile.Arrivals == load.Poisson {
+			random = " at random"
 		}
-		return fmt.Sprintf("stages %s of iterations/s, at most %d users", stages(p), p.Profile.MaxUsers)
+		if !p.Profile.Staged {
+			return fmt.Sprintf("%s iterations/s%s, %s, at most %d users", number(p.Profile.Peak()), random, brief(d), p.Profile.MaxUsers)
+		}
+		return fmt.Sprintf("stages %s of iterations/s%s, at most %d users", stages(p), random, p.Profile.MaxUsers)
 	}
 	if p.Profile.Staged {
 		return "stages " + stages(p) + " users"

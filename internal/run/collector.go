@@ -1,6 +1,7 @@
 package run
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
@@ -20,8 +21,9 @@ type Collector struct {
 
 	stretches stretcher
 
-	total series
-	each  []series // in the order of plan.Endpoints
+	total    series
+	each     []series // in the order of plan.Endpoints
+	personas []series // in the order of plan.Personas
 
 	blockLength time.Duration
 	points      []Point
@@ -32,10 +34,13 @@ type Collector struct {
 	outages     []Outage
 	dead        *Outage // the outage that the last interval was part of
 
-	iterations, idle int64   // measured and drain
-	dropped, unsent  int64   // of the whole run
-	started          int64   // iterations, measured only
-	nominal          float64 // measured only
+	iterations, idle int64         // measured and drain
+	dropped, unsent  int64         // of the whole run
+	waited           int64         // likewise
+	inFlight         time.Duration // likewise
+	residence        time.Duration // likewise
+	started          int64         // iterations, measured only
+	nominal          float64       // measured only
 	window           time.Duration
 	warmup           time.Duration
 	end              time.Duration
@@ -61,6 +66,7 @@ type series struct {
 
 	service      metric.Dist
 	failed       metric.Dist
+	phases       [metric.NumSpans]metric.Dist
 	reconnects   int64
 	bytesOut     int64
 	bytesIn      int64
@@ -86,6 +92,8 @@ type healthSum struct {
 	quota      float64
 	rss        int64
 	gcMax      time.Duration
+	sched      time.Duration // the worst P99 of an interval
+	throttled  time.Duration
 	gcTotal    time.Duration
 	stalls     int
 	stallMax   time.Duration
@@ -101,6 +109,9 @@ func NewCollector(p *Plan) *Collector {
 	for i, e := range p.Endpoints {
 		c.each[i].Name = e.Name()
 		c.each[i].Outcomes = map[metric.Class]int64{}
+	}
+	for _, name := range p.Personas {
+		c.personas = append(c.personas, series{Series: verdict.Series{Name: "persona:" + name, Outcomes: map[metric.Class]int64{}}})
 	}
 	c.total.Outcomes = map[metric.Class]int64{}
 	c.health.steal, c.health.pressure, c.health.rss = -1, -1, -1
@@ -123,7 +134,10 @@ func (c *Collector) Add(iv *Interval, g *group) {
 	c.probes.add(iv)
 	c.dropped += iv.Dropped // wherever: what is dropped is counted
 	c.unsent += iv.Unsent
+	c.waited += iv.Waited
 	if figures {
+		c.inFlight += iv.InFlight
+		c.residence += iv.Residence
 		c.iterations += iv.Iterations
 		c.idle += iv.Idle
 	}
@@ -179,6 +193,13 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		}
 	}
 	c.total.add(&all, iv.Period)
+	for _, e := range iv.Personas {
+		if e.Index >= 0 && e.Index < len(c.personas) {
+			own := e.Outcomes[metric.Generator.String()]
+			e.Requests, e.Failed = e.Requests-own, e.Failed-own
+			c.personas[e.Index].add(&e, iv.Period)
+		}
+	}
 	for i := range iv.Exemplars {
 		c.addExemplar(&iv.Exemplars[i])
 	}
@@ -230,7 +251,7 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 	figures := iv.Period != metric.Warmup
 	var all part // of all endpoints
 	var startDelay *metric.Dist
-	fresh := make([]part, len(c.each))
+	fresh, ofPersona := make([]part, len(c.each)), make([]part, len(c.personas))
 	for i, e := range g.index.Lines {
 		d := &g.dists[i]
 		switch {
@@ -238,6 +259,16 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 			startDelay = d
 			if iv.Period == metric.Measured {
 				c.startDelay.Merge(d)
+			}
+			continue
+		case e.Persona != "":
+			if p := slices.Index(c.plan.Personas, e.Persona); p >= 0 {
+				switch e.Kind {
+				case KindOK:
+					ofPersona[p].response.Merge(d)
+				case KindService:
+					ofPersona[p].service.Merge(d)
+				}
 			}
 			continue
 		case e.Endpoint < 0 || e.Endpoint >= len(c.each):
@@ -263,6 +294,11 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		case KindFailed:
 			c.each[e.Endpoint].failed.Merge(d)
 			c.total.failed.Merge(d)
+		default:
+			if span, ok := metric.ParseSpan(e.Kind); ok {
+				c.each[e.Endpoint].phases[span].Merge(d)
+				c.total.phases[span].Merge(d)
+			}
 		}
 	}
 	spoilt := c.stretches.spoils(c.plan, startDelay)
@@ -281,6 +317,10 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		c.total.block(c, iv.Period, g, &all, spoilt)
 		for i := range c.each {
 			c.each[i].block(c, iv.Period, g, &fresh[i], spoilt)
+		}
+		for i := range c.personas {
+			c.personas[i].Response.Merge(&ofPersona[i].response)
+			c.personas[i].block(c, iv.Period, g, &ofPersona[i], spoilt)
 		}
 	}
 	c.closePoint(g, &all.response, startDelay)
@@ -340,6 +380,8 @@ func (c *Collector) addHealth(iv *Interval) {
 	s.quota = h.CPUQuota
 	s.rss = max(s.rss, h.RSS)
 	s.gcMax = max(s.gcMax, h.GCPauseMax)
+	s.sched = max(s.sched, h.SchedP99)
+	s.throttled += max(h.Throttled, 0)
 	s.gcTotal += h.GCPause
 	s.stalls += h.Stalls
 	s.stallMax = max(s.stallMax, h.StallMax)

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -40,7 +41,8 @@ func (e *hlogEncoder) encode(h *hdr.PackedHistogram) (string, error) {
 	e.payload.Reset()
 	e.payload.Write(make([]byte, v2HeaderSize))
 	unit := uint(bits.Len64(uint64(h.LowestTrackableValue())) - 1)
-	const halfMagnitude = 10 // of 2048 sub-buckets: 3 digits
+	// Half of the sub-buckets of a bucket, as a power of 2: 2048 in all for 3 digits.
+	halfMagnitude := uint(bits.Len64(uint64(2*math.Pow10(int(h.SignificantFigures())))-1) - 1)
 	mask := uint64(1<<(halfMagnitude+1)-1) << unit
 	var scratch [binary.MaxVarintLen64]byte
 	next := int64(0)
@@ -128,6 +130,9 @@ func hlogHeader(w io.Writer, start time.Time) error {
 // hlogTag names a line: "GET:/api/v1/agents/{id}:ok". Characters that the log's
 // readers split at are percent-encoded.
 func hlogTag(endpoints []metric.Endpoint, e HistogramEntry) string {
+	if e.Persona != "" {
+		return hlogEscape.Replace("persona:" + e.Persona + ":" + e.Kind)
+	}
 	if e.Endpoint < 0 {
 		return e.Kind
 	}

@@ -128,8 +128,19 @@ func (j *Journal) group(length time.Duration) *group {
 		add(i, KindOK, &e.Response)
 		add(i, KindService, &e.Service)
 		add(i, KindFailed, &e.Failures)
+		for span := range e.Spans {
+			add(i, metric.Span(span).String(), &e.Spans[span])
+		}
 	}
 	add(-1, KindStartDelay, &j.hold.StartDelay)
+	if j.plan.Personas != nil {
+		for i := range j.hold.Personas {
+			if p := &j.hold.Personas[i]; p.Response.Count > 0 {
+				add(-1, KindOK, &p.Response)
+				g.index.Lines[len(g.index.Lines)-1].Persona = p.Name
+			}
+		}
+	}
 	return g
 }
 
@@ -178,7 +189,7 @@ func newInterval(p *Plan, s *metric.Snapshot) *Interval {
 	iv := &Interval{
 		Seq: s.Seq, Offset: s.Offset, Length: s.Length, Period: s.Period, Final: s.Final,
 		Users: s.Users, Target: s.Target, Nominal: s.Nominal, Iterations: s.Iterations, Idle: s.Idle,
-		Dropped: s.Dropped, Unsent: s.Unsent, Health: s.Health, Exemplars: s.Exemplars, Events: s.Events,
+		Dropped: s.Dropped, Waited: s.Waited, Unsent: s.Unsent, InFlight: s.InFlight, Residence: s.Residence, Health: s.Health, Exemplars: s.Exemplars, Events: s.Events,
 		Endpoints: []IntervalEndpoint{},
 	}
 	for i := range s.Endpoints {
@@ -186,20 +197,32 @@ func newInterval(p *Plan, s *metric.Snapshot) *Interval {
 		if e.Requests == 0 && e.Reconnects == 0 {
 			continue
 		}
-		ie := IntervalEndpoint{
-			Index: i, Requests: e.Requests, Failed: e.Failed,
+		iv.Endpoints = append(iv.Endpoints, IntervalEndpoint{
+			Index: i, Requests: e.Requests, Failed: e.Failed, Outcomes: failures(e.Outcomes),
 			Reconnects: e.Reconnects, BytesOut: e.BytesOut, BytesIn: e.BytesIn,
-		}
-		for class, n := range e.Outcomes {
-			if class.Outcome == metric.OK || n == 0 {
-				continue
+		})
+	}
+	if p.Personas != nil {
+		for i := range s.Personas {
+			if x := &s.Personas[i]; x.Requests > 0 {
+				iv.Personas = append(iv.Personas, IntervalEndpoint{Index: i, Requests: x.Requests, Failed: x.Failed, Outcomes: failures(x.Outcomes)})
 			}
-			if ie.Outcomes == nil {
-				ie.Outcomes = map[string]int64{}
-			}
-			ie.Outcomes[class.Key()] += n
 		}
-		iv.Endpoints = append(iv.Endpoints, ie)
 	}
 	return iv
+}
+
+// failures are the counts of failed requests by class; nil without any.
+func failures(outcomes map[metric.Class]int64) map[string]int64 {
+	var out map[string]int64
+	for class, n := range outcomes {
+		if class.Outcome == metric.OK || n == 0 {
+			continue
+		}
+		if out == nil {
+			out = map[string]int64{}
+		}
+		out[class.Key()] += n
+	}
+	return out
 }

@@ -49,13 +49,17 @@ type Plan struct {
 	Profile        load.Profile        `json:"profile"`
 	Think          Think               `json:"think"`
 	Endpoints      []metric.Endpoint   `json:"endpoints"`
+	Personas       []string            `json:"personas,omitempty"` // absent where there is but one
 	Thresholds     []verdict.Threshold `json:"thresholds"`
 	FirstLook      time.Duration       `json:"first_look_ns,omitempty"` // the run ends here if it is decided by then, else goes on to the profile's end
-	Personas       []string            `json:"personas,omitempty"`      // those that are measured by themselves
 	Hops           []string            `json:"hops,omitempty"`          // those that tell how long they took
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
-	Insecure       bool                `json:"insecure,omitempty"` // TLS certificates were not verified
+	Insecure       bool                `json:"insecure,omitempty"`     // TLS certificates were not verified
+	HTTP           string              `json:"http,omitempty"`         // version: 2; absent: 1.1
+	Connections    int                 `json:"connections,omitempty"`  // of HTTP/2, shared by the users; absent: each user has its own
+	NoKeepAlive    bool                `json:"no_keepalive,omitempty"` // a new connection for each request
+	Proxy          string              `json:"proxy,omitempty"`        // without credentials
 	OnInconclusive string              `json:"on_inconclusive,omitempty"`
 	Setup          *Errand             `json:"setup,omitempty"`
 	Preflight      *Preflight          `json:"preflight,omitempty"`
@@ -105,8 +109,12 @@ type Interval struct {
 	Iterations int64              `json:"iterations"`
 	Idle       int64              `json:"idle,omitempty"`
 	Dropped    int64              `json:"dropped,omitempty"`
+	Waited     int64              `json:"waited,omitempty"` // iterations due while all users were in flight, started late
 	Unsent     int64              `json:"unsent,omitempty"`
-	Endpoints  []IntervalEndpoint `json:"endpoints"` // those with requests in the interval
+	InFlight   time.Duration      `json:"in_flight_ns"`       // time that requests were in flight, summed over them
+	Residence  time.Duration      `json:"residence_ns"`       // service times of the requests that ended
+	Endpoints  []IntervalEndpoint `json:"endpoints"`          // those with requests in the interval
+	Personas   []IntervalEndpoint `json:"personas,omitempty"` // likewise, over all endpoints; "i" in Plan.Personas
 	Health     metric.Health      `json:"health"`
 	Exemplars  []metric.Exemplar  `json:"exemplars,omitempty"`
 	Events     []metric.Event     `json:"events,omitempty"`
@@ -128,8 +136,9 @@ type HistogramIndex struct {
 // A HistogramEntry is one line's exact figures, which its buckets hold to three
 // digits only.
 type HistogramEntry struct {
-	Endpoint int           `json:"i"`    // in Plan.Endpoints; -1: of the generator
-	Kind     string        `json:"kind"` // ok, service, failed; start_delay
+	Endpoint int           `json:"i"` // in Plan.Endpoints; -1: of the generator, or of a persona
+	Persona  string        `json:"persona,omitempty"`
+	Kind     string        `json:"kind"` // ok, service, failed; start_delay; dns, connect, tls, first_byte, transfer, upstream
 	Count    int64         `json:"n"`
 	Sum      time.Duration `json:"sum_ns"`
 	Min      time.Duration `json:"min_ns"`
@@ -142,6 +151,7 @@ const (
 	KindService    = "service"     // service times of successful requests, open model
 	KindFailed     = "failed"      // response times of failed requests
 	KindStartDelay = "start_delay" // of iterations
+	// The names of metric.Span are kinds too.
 )
 
 // An IntervalEndpoint is one endpoint's counts in an interval.

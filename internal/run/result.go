@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/hop"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
@@ -82,6 +83,7 @@ type Totals struct {
 	Iterations    int64    `json:"iterations"`
 	Idle          int64    `json:"idle_iterations"`
 	Dropped       int64    `json:"dropped"`
+	Waited        int64    `json:"waited,omitempty"` // iterations that were due while all users were in flight, and started late
 	Unsent        int64    `json:"unsent"`
 	Pace          *float64 `json:"pace,omitempty"` // closed model with think time: achieved over nominal rate of iterations
 	Reconnects    int64    `json:"reconnects"`
@@ -90,6 +92,46 @@ type Totals struct {
 	Response      *Latency `json:"response_time_ms,omitempty"`        // of successful requests
 	Service       *Latency `json:"service_time_ms,omitempty"`         // of successful requests
 	FailedLatency *Latency `json:"failed_response_time_ms,omitempty"` //
+	Phases        *Phases  `json:"phases_ms,omitempty"`
+}
+
+// Phases are the parts of requests' times. DNS, Connect and TLS are of the
+// requests that made a connection, the others of successful requests.
+type Phases struct {
+	DNS       *Part `json:"dns,omitempty"`
+	Connect   *Part `json:"connect,omitempty"`
+	TLS       *Part `json:"tls,omitempty"`
+	FirstByte *Part `json:"first_byte,omitempty"` // from the connection's standing or, on one that stood, from sent
+	Transfer  *Part `json:"transfer,omitempty"`   // from the first byte to the last
+	Upstream  *Part `json:"upstream,omitempty"`   // within first_byte: what the target says that it waited for others
+}
+
+// A Part is a distribution of times in milliseconds, to two digits.
+type Part struct {
+	N   int64   `json:"n"`
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// newPhases is the figures of spans; nil when there are none.
+func newPhases(spans *[metric.NumSpans]metric.Dist) *Phases {
+	part := func(s metric.Span) *Part {
+		d := &spans[s]
+		if d.Count == 0 {
+			return nil
+		}
+		return &Part{N: d.Count, P50: ms(d.Quantile(.5)), P95: ms(d.Quantile(.95)), P99: ms(d.Quantile(.99)), Max: ms(d.Max)}
+	}
+	p := Phases{
+		DNS: part(metric.SpanDNS), Connect: part(metric.SpanConnect), TLS: part(metric.SpanTLS),
+		FirstByte: part(metric.SpanFirstByte), Transfer: part(metric.SpanTransfer), Upstream: part(metric.SpanUpstream),
+	}
+	if p == (Phases{}) {
+		return nil
+	}
+	return &p
 }
 
 // A Latency is a distribution of times in milliseconds.
@@ -171,6 +213,7 @@ type EndpointResult struct {
 	Service    *Latency         `json:"service_time_ms,omitempty"`
 	FailedTime *Latency         `json:"failed_response_time_ms,omitempty"`
 	Timeline   *Course          `json:"timeline,omitempty"`
+	Phases     *Phases          `json:"phases_ms,omitempty"`
 	Outcomes   map[string]int64 `json:"outcomes"`
 	Verdict    verdict.Verdict  `json:"verdict"` // of the thresholds that bear on it; none: nothing was asked, or not exercised
 }
@@ -184,6 +227,10 @@ type Failure struct {
 	FirstSeenS float64           `json:"first_seen_s"`        // start of the interval, since the run's start
 	LastSeenS  float64           `json:"last_seen_s"`         // end of the interval
 	Exemplars  []metric.Exemplar `json:"exemplars,omitempty"` // at most 3, the first ones, no two of which say the same
+
+	Hop            hop.Hop  `json:"hop,omitempty"`             // client, network, gateway, upstream or unknown: who made the first exemplar; absent: none was kept
+	HopEvidence    []string `json:"hop_evidence,omitempty"`    // why, the strongest first
+	UpstreamStatus int      `json:"upstream_status,omitempty"` // what the upstream answered the gateway; absent: unknown
 }
 
 // First is the first failure of the class that was kept whole; nil: none was.
@@ -205,17 +252,23 @@ type Outage struct {
 
 // Generator is lt's own state: whether the instrument was the bottleneck.
 type Generator struct {
-	CPUPercent *float64    `json:"cpu_percent,omitempty"` // mean; 100 = one core
-	CPUMax     *float64    `json:"cpu_max_percent,omitempty"`
-	CPUQuota   float64     `json:"cpu_quota"`
-	RSSMax     *int64      `json:"rss_max_bytes,omitempty"`
-	StartDelay *StartDelay `json:"start_delay_ms,omitempty"`
-	GCPause    *GCPause    `json:"gc_pause_ms,omitempty"`
-	Stalls     int         `json:"stalls"`
-	StallMaxMS float64     `json:"stall_max_ms"`
-	Failed     int64       `json:"failed"` // requests that failed by the generator's fault: ports, descriptors
-	Valid      bool        `json:"valid"`
-	Validity   []string    `json:"validity,omitempty"`
+	CPUPercent  *float64    `json:"cpu_percent,omitempty"` // mean; 100 = one core
+	CPUMax      *float64    `json:"cpu_max_percent,omitempty"`
+	CPUQuota    float64     `json:"cpu_quota"`
+	RSSMax      *int64      `json:"rss_max_bytes,omitempty"`
+	StartDelay  *StartDelay `json:"start_delay_ms,omitempty"`
+	GCPause     *GCPause    `json:"gc_pause_ms,omitempty"`
+	Stalls      int         `json:"stalls"`
+	StallMaxMS  float64     `json:"stall_max_ms"`
+	SchedP99    *float64    `json:"sched_p99_ms,omitempty"`             // goroutines waited so long for a processor, in the worst interval
+	Steal       *float64    `json:"steal_max_percent,omitempty"`        // of all cores, taken by the hypervisor
+	Pressure    *float64    `json:"cpu_pressure_max_percent,omitempty"` // of the time in which something waited for a processor
+	ThrottledMS *float64    `json:"throttled_ms,omitempty"`             // by the CPU quota of lt's own control group
+	InFlight    *float64    `json:"in_flight_s,omitempty"`              // request-seconds of the whole run, as counted when requests began and ended
+	Residence   *float64    `json:"residence_s,omitempty"`              // the same as the sum of service times: Little's law
+	Failed      int64       `json:"failed"`                             // requests that failed by the generator's fault: ports, descriptors
+	Valid       bool        `json:"valid"`
+	Validity    []string    `json:"validity,omitempty"`
 }
 
 // StartDelay is how late iterations started, in milliseconds.

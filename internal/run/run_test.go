@@ -27,6 +27,7 @@ func testPlan(d time.Duration) *Plan {
 	p := &Plan{
 		Schema: Schema, LT: "devel", RunID: "test", Scenario: "Light/../x", Target: "http://127.0.0.1:1", StartedAt: testStart,
 		Profile: load.Users(10, 5, d), Resolution: Resolution(d),
+		Personas:   []string{"buyer", "seller"},
 		Endpoints:  []metric.Endpoint{{Method: "GET", Path: "/a, b"}, {Method: "POST", Path: "/things/{id}"}},
 		Thresholds: verdict.Default(),
 	}
@@ -38,7 +39,7 @@ func testPlan(d time.Duration) *Plan {
 // endpoint; fails says whether request i of second s fails.
 func record(t *testing.T, j *Journal, p *Plan, seconds, n int, fails func(s, i int) bool, stopAt int) {
 	t.Helper()
-	rows := []metric.Row{{Endpoint: p.Endpoints[0]}, {Endpoint: p.Endpoints[1]}}
+	rows := []metric.Row{{Persona: "buyer", Endpoint: p.Endpoints[0]}, {Persona: "seller", Endpoint: p.Endpoints[1]}}
 	recs := metric.NewRecorders(metric.Closed, rows, 2)
 	r := rand.New(rand.NewPCG(1, 2))
 	total := int(p.Profile.Duration() / time.Second)
@@ -46,7 +47,11 @@ func record(t *testing.T, j *Journal, p *Plan, seconds, n int, fails func(s, i i
 		for row := range rows {
 			for i := range n {
 				sent := time.Duration(s)*time.Second + time.Millisecond
-				sm := metric.Sample{Due: sent, Sent: sent, End: sent + time.Duration(1+r.IntN(200))*time.Millisecond, Status: 200, BytesIn: 10, BytesOut: 5}
+				sm := metric.Sample{Due: sent, Sent: sent, Phase: metric.PhaseBody, Upstream: 300 * time.Microsecond, End: sent + time.Duration(1+r.IntN(200))*time.Millisecond, Status: 200, BytesIn: 10, BytesOut: 5}
+				sm.FirstByte = sm.End - time.Duration(r.IntN(int(sm.End-sent)))
+				if i%3 == 0 {
+					sm.Resolved, sm.Connected, sm.TLSDone = sent+100, sent+90_000, sent+800_000
+				}
 				if fails != nil && fails(s, i) {
 					sm.Outcome, sm.Status = metric.Status, 503
 				}
@@ -136,7 +141,14 @@ func TestAnyReaderOfHistogramLogsReadsTheLog(t *testing.T) {
 		}
 		tags[h.Tag()] += h.TotalCount()
 	}
-	want := map[string]int64{"GET:/a%2C%20b:ok": 200, "POST:/things/{id}:ok": 200, "start_delay": 400}
+	want := map[string]int64{"start_delay": 400, "persona:buyer:ok": 200, "persona:seller:ok": 200}
+	for _, endpoint := range []string{"GET:/a%2C%20b:", "POST:/things/{id}:"} {
+		for kind, n := range map[string]int64{
+			KindOK: 200, "first_byte": 200, "transfer": 200, "upstream": 200, "dns": 80, "connect": 80, "tls": 80,
+		} {
+			want[endpoint+kind] = n
+		}
+	}
 	if diff := cmp.Diff(want, tags); diff != "" {
 		t.Errorf("tags and counts (-want +got):\n%s", diff)
 	}
@@ -370,4 +382,48 @@ func rebuild(dir string) (*Result, error) {
 		return nil, err
 	}
 	return c.Result(), nil
+}
+
+// TestPersonasAreSeriesOfTheirOwn: with one persona on each endpoint, what a
+// persona shows is what its endpoint shows, also when the journal is judged again.
+func TestPersonasAreSeriesOfTheirOwn(t *testing.T) {
+	p := testPlan(40 * time.Second)
+	d, j := newTestRun(t, p)
+	total := int(p.Profile.Duration() / time.Second)
+	record(t, j, p, total+1, 10, func(s, i int) bool { return i == 3 && s%2 == 0 }, total)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Replay(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range []verdict.Evidence{j.Evidence(), again.Evidence()} {
+		if len(ev.Personas) != 2 {
+			t.Fatalf("%d personas", len(ev.Personas))
+		}
+		for i, s := range ev.Personas {
+			e := &ev.Endpoints[i]
+			if s.Name != "persona:"+p.Personas[i] {
+				t.Errorf("persona %d is named %s", i, s.Name)
+			}
+			if s.Requests != e.Requests || s.Failed != e.Failed || s.Failed == 0 || s.Warmup != e.Warmup ||
+				s.Attempted != e.Attempted || s.Succeeded != e.Succeeded || len(s.Blocks) != len(e.Blocks) {
+				t.Errorf("%s differs from its endpoint: %+v", s.Name, s)
+			}
+			if diff := cmp.Diff(e.Outcomes, s.Outcomes); diff != "" {
+				t.Error(diff)
+			}
+			for _, q := range []float64{.5, .9, .99, 1} {
+				if a, b := e.Response.Quantile(q), s.Response.Quantile(q); a != b {
+					t.Errorf("%s: P%v is %v, its endpoint's %v", s.Name, q, b, a)
+				}
+			}
+			for b := range s.Blocks {
+				if x, y := &e.Blocks[b], &s.Blocks[b]; x.Requests != y.Requests || x.Failed != y.Failed || x.Length != y.Length || x.Response.Count != y.Response.Count {
+					t.Errorf("%s: block %d differs", s.Name, b)
+				}
+			}
+		}
+	}
 }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed-42693903/lt/internal/metric"
+)
+
+// TestVerifyOracles holds lt against loads whose answers are known. What else
+// runs on the machine can only make a figure worse, and does not do so every
+// time, while a fault of lt's does: so what was wrong may be tried twice again.
+func TestVerifyOracles(t *testing.T) {
+	if os.Getenv("LT_VERIFY") == "" {
+		t.Skip("counted suite: make verify")
+	}
+	const d = 12 * time.Second
+	oracles := []*oracle{
+		paced(5000, 5*time.Second),
+		stalled(500, time.Second, 10*time.Second, 31*time.Second, 10_000),
+		stalled(500, time.Second, 10*time.Second, 31*time.Second, 20),
+		stalled(100, 500*time.Millisecond, 4*time.Second, 13*time.Second, 100),
+	}
+	rates, seeds := []float64{25, 50, 100, 150, 200}, uint64(3)
+	if os.Getenv("LT_SOAK") == "" {
+		seeds = 1
+	}
+	for _, rate := range rates {
+		for seed := range seeds {
+			oracles = append(oracles, queued(rate, .6, d, seed))
+		}
+		oracles = append(oracles, delayed(rate, time.Duration(1000/rate)*time.Millisecond, d, 1))
+	}
+	for attempt := 1; len(oracles) > 0; attempt++ {
+		var wrong []*oracle
+		err := runOracles(context.Background(), oracles, func(o *oracle, found []oracleFinding) {
+			for _, f := range found {
+				if !f.Pass {
+					t.Logf("attempt %d: %s: %s is %.3f %s, the truth %.3f, allowed %.3f to %.3f", attempt, o.name, f.Figure, f.Measured, f.Unit, f.Truth, f.Low, f.High)
+					if !slices.Contains(wrong, o) {
+						wrong = append(wrong, o)
+					}
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		oracles = wrong
+		if attempt == 3 {
+			for _, o := range wrong {
+				t.Errorf("%s was wrong three times", o.name)
+			}
+			break
+		}
+	}
+}
+
+// TestOraclesFindAFault makes mistakes that other tools make, and sees that the
+// oracle of a stall finds each.
+func TestOraclesFindAFault(t *testing.T) {
+	o := stalled(100, time.Second, 10*time.Second, 31*time.Second, 100)
+	model := o.model()
+	var due, response []time.Duration
+	for i := range 3100 {
+		at := time.Duration(i) * 10 * time.Millisecond
+		due = append(due, at)
+		response = append(response, model(at)-at+300*time.Microsecond)
+	}
+	snapshot := func(keep func(i int) bool, change func(i int, d time.Duration) time.Duration) *metric.Snapshot {
+		e := metric.EndpointSnapshot{}
+		s := &metric.Snapshot{}
+		for i, d := range response {
+			if keep(i) {
+				s.Iterations++
+				e.Response.Record(change(i, d))
+			}
+		}
+		e.Requests = e.Response.Count
+		s.Endpoints = []metric.EndpointSnapshot{e}
+		return s
+	}
+	all := func(int) bool { return true }
+	same := func(_ int, d time.Duration) time.Duration { return d }
+	lateness := make([]time.Duration, len(due))
+	for name, c := range map[string]struct {
+		sum  *metric.Snapshot
+		pass bool
+	}{
+		"the truth": {snapshot(all, same), true},
+		"timed from the sending": {snapshot(all, func(_ int, d time.Duration) time.Duration {
+			return min(d, 50*time.Millisecond)
+		}), false},
+		"victims left out": {snapshot(func(i int) bool { return response[i] < 500*time.Millisecond }, same), false},
+		"all 4 % too slow": {snapshot(all, func(_ int, d time.Duration) time.Duration { return d * 104 / 100 }), false},
+	} {
+		pass := true
+		for _, f := range o.judge(due, lateness, c.sum) {
+			pass = pass && f.Pass
+		}
+		if pass != c.pass {
+			t.Errorf("%s: pass is %v", name, pass)
+		}
+	}
+	// How late the server's log says it was is the server's.
+	late := slices.Repeat([]time.Duration{40 * time.Millisecond}, len(due))
+	for _, f := range o.judge(due, late, snapshot(all, func(_ int, d time.Duration) time.Duration { return d + 40*time.Millisecond })) {
+		if !f.Pass {
+			t.Errorf("a late server: %+v", f)
+		}
+	}
+}

@@ -191,6 +191,10 @@ func (a *alerts) latency(e *run.EndpointResult) {
 		a.warn("%s: no request succeeded: no rule on its P95", e.Name)
 		return
 	}
+	if math.IsNaN(e.Response.P95) {
+		a.warn("%s: the imported files do not tell its P95: no rule on it", e.Name)
+		return
+	}
 	p95 := e.Response.P95 / 1000
 	limit := p95 * (1 + a.o.Margin)
 	if e.Response.N < 20*minTraffic {

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/csv"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,15 @@ var csvHead = []string{
 func CSV(w io.Writer, r *run.Result, _ Options) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true
-	if err := c.Write(csvHead); err != nil {
+	head, known := csvHead, true
+	means := r.Imported != nil && r.Imported.SummaryOnly // all that is known of response times over time
+	if means {
+		head = append(slices.Clone(head), "mean_ms")
+	}
+	if r.Imported != nil {
+		known = r.Imported.Users > 0
+	}
+	if err := c.Write(head); err != nil {
 		return err
 	}
 	figure := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
@@ -36,13 +45,25 @@ func CSV(w io.Writer, r *run.Result, _ Options) error {
 		if p.Requests > 0 {
 			rate = figure(round(float64(p.Failed) / float64(p.Requests)))
 		}
-		at := r.StartedAt.Add(time.Duration(p.T * float64(time.Second))).UTC().Format("2006-01-02T15:04:05.000Z")
-		err := c.Write([]string{
-			at, figure(p.T), figure(p.Length), csvText(string(p.Period)), strconv.Itoa(p.Users),
-			strconv.FormatInt(p.Requests, 10), strconv.FormatInt(p.Failed, 10), rate, figure(p.Throughput), strconv.FormatInt(p.Dropped, 10),
+		at, users, dropped := "", "", ""
+		if !r.StartedAt.IsZero() {
+			at = r.StartedAt.Add(time.Duration(p.T * float64(time.Second))).UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+		if known {
+			users = strconv.Itoa(p.Users)
+		}
+		if r.Imported == nil || p.Dropped > 0 {
+			dropped = strconv.FormatInt(p.Dropped, 10)
+		}
+		row := []string{
+			at, figure(p.T), figure(p.Length), csvText(string(p.Period)), users,
+			strconv.FormatInt(p.Requests, 10), strconv.FormatInt(p.Failed, 10), rate, figure(p.Throughput), dropped,
 			measured(p.P50), measured(p.P95), measured(p.P99), measured(p.Max), measured(p.StartDelay), measured(p.CPU),
-		})
-		if err != nil {
+		}
+		if means {
+			row = append(row, measured(p.Mean))
+		}
+		if err := c.Write(row); err != nil {
 			return err
 		}
 	}

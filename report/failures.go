@@ -25,7 +25,7 @@ type failuresFile struct {
 	Scenario  string            `json:"scenario"`
 	Target    string            `json:"target"`
 	Labels    map[string]string `json:"labels,omitempty"`
-	StartedAt time.Time         `json:"started_at"`
+	StartedAt time.Time         `json:"started_at,omitzero"`
 	Failures  []failureEntry    `json:"failures"` // the most frequent first
 }
 
@@ -34,10 +34,10 @@ type failureEntry struct {
 	Class      string          `json:"class"`
 	Count      int64           `json:"count"`
 	Share      float64         `json:"share"` // of the endpoint's requests
-	FirstSeenS float64         `json:"first_seen_s"`
-	LastSeenS  float64         `json:"last_seen_s"`
-	FirstSeen  time.Time       `json:"first_seen"`
-	LastSeen   time.Time       `json:"last_seen"`
+	FirstSeenS *float64        `json:"first_seen_s,omitempty"`
+	LastSeenS  *float64        `json:"last_seen_s,omitempty"`
+	FirstSeen  time.Time       `json:"first_seen,omitzero"`
+	LastSeen   time.Time       `json:"last_seen,omitzero"`
 	Exemplars  []exemplarEntry `json:"exemplars"`
 
 	Hop            hop.Hop  `json:"hop,omitempty"`
@@ -47,18 +47,18 @@ type failureEntry struct {
 
 // An exemplarEntry is one failed request. Secrets have been masked in it.
 type exemplarEntry struct {
-	Status       int     `json:"status,omitempty"`
-	Message      string  `json:"message"`
-	Pattern      string  `json:"pattern"` // the message with ids, numbers and times masked
-	Phase        string  `json:"phase,omitempty"`
-	AtS          float64 `json:"at_s"`
-	ServiceMS    float64 `json:"service_time_ms"`
-	TraceID      string  `json:"trace_id,omitempty"`
-	Request      string  `json:"request,omitempty"`
-	RequestBody  string  `json:"request_body,omitempty"`
-	Response     string  `json:"response,omitempty"`
-	ResponseBody string  `json:"response_body,omitempty"`
-	Curl         string  `json:"curl,omitempty"` // sends it again; absent where it would not be the same request
+	Status       int      `json:"status,omitempty"`
+	Message      string   `json:"message"`
+	Pattern      string   `json:"pattern"` // the message with ids, numbers and times masked
+	Phase        string   `json:"phase,omitempty"`
+	AtS          *float64 `json:"at_s,omitempty"`
+	ServiceMS    *float64 `json:"service_time_ms,omitempty"`
+	TraceID      string   `json:"trace_id,omitempty"`
+	Request      string   `json:"request,omitempty"`
+	RequestBody  string   `json:"request_body,omitempty"`
+	Response     string   `json:"response,omitempty"`
+	ResponseBody string   `json:"response_body,omitempty"`
+	Curl         string   `json:"curl,omitempty"` // sends it again; absent where it would not be the same request
 }
 
 // Failures writes the failures of a run with their exemplars.
@@ -72,12 +72,22 @@ func Failures(w io.Writer, r *run.Result, _ Options) error {
 	}
 	for _, c := range byCount(r.Failures) {
 		e := failureEntry{
-			Endpoint: c.Endpoint, Class: c.Class, Count: c.Count, Share: c.Share, FirstSeenS: c.FirstSeenS, LastSeenS: c.LastSeenS,
-			FirstSeen: moment(c.FirstSeenS), LastSeen: moment(c.LastSeenS), Exemplars: []exemplarEntry{},
+			Endpoint: c.Endpoint, Class: c.Class, Count: c.Count, Share: c.Share, Exemplars: []exemplarEntry{},
 			Hop: c.Hop, HopEvidence: c.HopEvidence, UpstreamStatus: c.UpstreamStatus,
 		}
+		timed := !r.Imported.Lacks("failures.first_seen_s")
+		if timed {
+			e.FirstSeenS, e.LastSeenS = &c.FirstSeenS, &c.LastSeenS
+		}
+		if timed && !r.StartedAt.IsZero() {
+			e.FirstSeen, e.LastSeen = moment(c.FirstSeenS), moment(c.LastSeenS)
+		}
 		for i := range c.Exemplars {
-			e.Exemplars = append(e.Exemplars, entry(&c.Exemplars[i], r.Target))
+			x := entry(&c.Exemplars[i], r.Target)
+			if !timed {
+				x.AtS, x.ServiceMS = nil, nil
+			}
+			e.Exemplars = append(e.Exemplars, x)
 		}
 		f.Failures = append(f.Failures, e)
 	}
@@ -90,7 +100,7 @@ func Failures(w io.Writer, r *run.Result, _ Options) error {
 func entry(e *metric.Exemplar, target string) exemplarEntry {
 	return exemplarEntry{
 		Status: e.Status, Message: limited(e.Message), Pattern: run.Pattern(limited(e.Message)), Phase: e.Phase,
-		AtS: e.At.Round(time.Millisecond).Seconds(), ServiceMS: float64(e.ServiceTime.Round(time.Microsecond)) / float64(time.Millisecond),
+		AtS: new(e.At.Round(time.Millisecond).Seconds()), ServiceMS: new(float64(e.ServiceTime.Round(time.Microsecond)) / float64(time.Millisecond)),
 		TraceID: traceID(e), Request: limited(e.Request), RequestBody: limited(e.RequestBody),
 		Response: limited(e.Response), ResponseBody: limited(e.ResponseBody), Curl: curl(e, target),
 	}

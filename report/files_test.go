@@ -137,7 +137,7 @@ func TestFailuresFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := f.Failures[0].Exemplars[0]
-	if e.Pattern != "no stock for order <n>" || e.TraceID != "4bf92f3577b34da6a3ce929d0e0e4736" || len(e.ResponseBody) > 4<<10 || e.ServiceMS != 1.235 {
+	if e.Pattern != "no stock for order <n>" || e.TraceID != "4bf92f3577b34da6a3ce929d0e0e4736" || len(e.ResponseBody) > 4<<10 || *e.ServiceMS != 1.235 {
 		t.Errorf("%+v", e)
 	}
 	want := `curl -i -X POST "http://127.0.0.1:8009/orders?dry=1&api_key=$LT_API_KEY" \

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-42693903/lt/internal/run"
 	"github.com/seed-42693903/lt/internal/verdict"
@@ -31,7 +32,7 @@ type junitSuite struct {
 	Errors     int              `xml:"errors,attr"`
 	Skipped    int              `xml:"skipped,attr"`
 	Time       string           `xml:"time,attr"`
-	Timestamp  string           `xml:"timestamp,attr"`
+	Timestamp  string           `xml:"timestamp,attr,omitempty"`
 	Hostname   string           `xml:"hostname,attr,omitempty"`
 	Properties *junitProperties `xml:"properties,omitempty"`
 	Cases      []junitCase      `xml:"testcase"`
@@ -109,7 +110,7 @@ type junitRun struct {
 func (j junitRun) suite(name string) junitSuite {
 	return junitSuite{
 		Name: "lt " + j.scenario + " " + name, Time: junitSeconds(j.r.DurationS), Hostname: clean(j.r.Environment.Host, maxName),
-		Timestamp: j.r.StartedAt.UTC().Format("2006-01-02T15:04:05"), Cases: []junitCase{},
+		Timestamp: junitTime(j.r.StartedAt), Cases: []junitCase{},
 	}
 }
 
@@ -150,7 +151,7 @@ func (j junitRun) measurement() junitCase {
 	c := junitCase{Class: "lt." + j.scenario, Name: "the measurement is whole and valid", Time: junitSeconds(j.r.DurationS)}
 	var why []string
 	for _, c := range cautions(j.r) {
-		if c.Word != "INSECURE" {
+		if c.Word != "INSECURE" && c.Word != "IMPORTED" {
 			why = append(why, c.Word+": "+c.Text)
 		}
 	}
@@ -161,10 +162,22 @@ func (j junitRun) measurement() junitCase {
 		}
 		why = append(why, text)
 	}
+	if j.r.Imported != nil {
+		c.Skipped = &junitReason{Message: importedText(j.r.Imported)}
+	}
 	if len(why) > 0 {
+		c.Skipped = nil
 		c.Error = &junitReason{Type: "measurement", Message: why[0], Text: strings.Join(why, "\n")}
 	}
 	return c
+}
+
+// junitTime is a moment; empty where nobody knows it.
+func junitTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05")
 }
 
 // onEndpoint reports whether a threshold is on exactly one of the endpoints.

@@ -136,8 +136,8 @@ func (m *markdown) failures(r *run.Result) {
 			break
 		}
 		f := &fs[i]
-		s := fmt.Sprintf("- %s × %s %s (%s, %s–%s)", count(f.Count), mdCode(clean(f.Class, 40)), mdCode(clean(f.Endpoint, maxName)),
-			mdText(percent(f.Share)+" %"), clock(f.FirstSeenS), clock(f.LastSeenS))
+		s := fmt.Sprintf("- %s × %s %s (%s%s)", count(f.Count), mdCode(clean(f.Class, 40)), mdCode(clean(f.Endpoint, maxName)),
+			mdText(percent(f.Share)+" %"), seen(r, f))
 		if e := f.First(); e != nil && e.Message != "" {
 			s += ": " + mdCode(clean(e.Message, 240))
 			if id := traceID(e); id != "" {
@@ -168,7 +168,7 @@ func (m *markdown) foot(r *run.Result) {
 		facts = append(facts, mdCode(clean(labelList(r.Labels), maxMessage)))
 	}
 	facts = append(facts, "lt "+mdText(clean(r.LT, maxName)), "run "+mdCode(clean(r.RunID, maxName)))
-	m.line("<sub>Generator: %s<br>%s</sub>", mdText(generatorLine(&r.Generator)), strings.Join(facts, " · "))
+	m.line("<sub>Generator: %s<br>%s</sub>", mdText(generatorText(r)), strings.Join(facts, " · "))
 }
 
 // mdEntities are the characters that mean something to Markdown or HTML, as

@@ -141,6 +141,9 @@ func (p *page) stats(r *run.Result) {
 		if l.N != 1 {
 			n = "of " + count(l.N) + " successes"
 		}
+		if r.Imported != nil && l.N == t.Requests { // the tool keeps no others
+			n = "of " + plural(l.N, "request")
+		}
 	}
 	errors := plural(t.Requests, "request")
 	if t.Requests > 0 {
@@ -177,6 +180,10 @@ func (p *page) validity(r *run.Result) {
 		v = validity{Tone: "invalid", Word: "Invalid", Text: "The load generator, or its machine, was the bottleneck: response times and throughput may be its own."}
 	case r.Totals.Requests == 0 && r.Warmup.Requests == 0:
 		v = validity{Tone: "none", Word: "Nothing measured", Text: "No request was sent."}
+	}
+	if r.Imported != nil {
+		p.Validity = validity{Tone: "none", Word: "Not measured", Text: importedText(r.Imported), Reasons: cleanAll(r.Imported.CannotGive)}
+		return
 	}
 	v.Reasons = cleanAll(g.Validity)
 	if g.Valid && len(v.Reasons) > 0 {
@@ -230,7 +237,7 @@ func (p *page) facts(r *run.Result) {
 	add("Model", clean(string(r.Model), maxName))
 	add("Started", stamp(r.StartedAt))
 	duration := length(r.DurationS)
-	if r.PlannedS > 0 {
+	if r.PlannedS > 0 && r.Imported == nil {
 		duration += " of " + length(r.PlannedS) + " planned"
 	}
 	add("Duration", duration)
@@ -249,13 +256,19 @@ func (p *page) facts(r *run.Result) {
 			iterations += ", " + count(n.n) + n.what
 		}
 	}
-	add("Iterations", iterations)
+	if r.Imported == nil || t.Iterations > 0 {
+		add("Iterations", iterations)
+	}
 	if t.Pace != nil {
 		add("Pace", percent(*t.Pace)+" % of the nominal rate")
 	}
 	if t.Requests > 0 {
-		add("Reconnects", count(t.Reconnects))
-		add("Sent, received", size(t.BytesOut)+", "+size(t.BytesIn))
+		if r.Imported == nil {
+			add("Reconnects", count(t.Reconnects))
+		}
+		if r.Imported == nil || t.BytesOut+t.BytesIn > 0 {
+			add("Sent, received", size(t.BytesOut)+", "+size(t.BytesIn))
+		}
 	}
 	if l := t.FailedLatency; l != nil {
 		add("Failed requests took", "P50 "+decimal(l.P50)+" · P95 "+decimal(l.P95)+" · max "+decimal(l.Max)+" ms")
@@ -263,7 +276,16 @@ func (p *page) facts(r *run.Result) {
 	if l := t.Service; l != nil {
 		add("Service time", "P50 "+decimal(l.P50)+" · P95 "+decimal(l.P95)+" · P99 "+decimal(l.P99)+" · max "+decimal(l.Max)+" ms")
 	}
-	add("Seed", strconv.FormatUint(r.Seed, 10))
+	if im := r.Imported; im != nil {
+		for i, f := range im.Files {
+			if i == 40 {
+				break
+			}
+			add("Imported from "+clean(im.Tool, 40), clean(f.Name, maxName)+" · "+size(f.Bytes)+" · sha256 "+clean(f.SHA256, 64))
+		}
+	} else {
+		add("Seed", strconv.FormatUint(r.Seed, 10))
+	}
 	add("Scenario digest", clean(r.ScenarioDigest, maxName))
 	for i, k := range slices.Sorted(maps.Keys(r.Labels)) {
 		if i == 40 {

@@ -48,6 +48,10 @@ func (p *page) failures(r *run.Result) {
 			Open: i < openFailures, Count: count(f.Count), Class: clean(f.Class, 60), Endpoint: clean(f.Endpoint, maxName), Share: percent(f.Share) + " %",
 			Hop: hopText(&f), When: "from " + clock(math.Floor(f.FirstSeenS)) + " to " + clock(math.Ceil(f.LastSeenS)), Absent: "No exchange of this kind was kept.",
 		}
+		timed := !r.Imported.Lacks("failures.first_seen_s")
+		if !timed {
+			v.When = "when is not known"
+		}
 		for i := range f.Exemplars {
 			e := &f.Exemplars[i]
 			x := exchangeView{Message: clean(e.Message, maxMessage), Blocks: exchange(e, r.Target)}
@@ -63,6 +67,10 @@ func (p *page) failures(r *run.Result) {
 			}
 			if id := traceID(e); id != "" {
 				x.At += "; trace " + id
+			}
+			if !timed {
+				v.Message, v.Absent = x.Message, "The tool kept the message alone."
+				continue
 			}
 			if i == 0 {
 				v.Message, v.Blocks, v.At = x.Message, x.Blocks, "One of them, "+x.At+"."

@@ -111,7 +111,11 @@ func (t *terminal) head(r *run.Result) {
 		t.text(c.Word+"  ", c.Text)
 	}
 	t.text("", shape(r))
-	t.text("", clean(r.Target, maxName)+" · "+stamp(r.StartedAt)+" · ran "+length(r.DurationS)+", measured "+length(r.MeasuredS))
+	where := clean(r.Target, maxName) + " · "
+	if r.Target == "" {
+		where = ""
+	}
+	t.text("", where+stamp(r.StartedAt)+" · ran "+length(r.DurationS)+", measured "+length(r.MeasuredS))
 	if len(r.Labels) > 0 {
 		t.text("", cut(clean(labelList(r.Labels), maxMessage), 3*t.o.Width))
 	}
@@ -261,14 +265,15 @@ func (t *terminal) measurement(r *run.Result) {
 		t.text("load       ", strings.Join(load, " · "))
 	}
 	t.drift(r)
-	g := r.Generator
+	shown := *r
+	g := &shown.Generator
 	if g.Valid && !t.o.Verbose { // that it kept its schedule is what counts
 		if d := g.StartDelay; d != nil {
 			g.StartDelay = &run.StartDelay{P99: d.P99}
 		}
 		g.CPUMax = nil
 	}
-	t.text("generator  ", generatorLine(&g))
+	t.text("generator  ", generatorText(&shown))
 	for _, s := range r.Generator.Validity {
 		t.text("           ", clean(s, maxMessage))
 	}
@@ -287,7 +292,7 @@ func (t *terminal) failures(r *run.Result) {
 			t.line(t.paint("dim", "  and "+count(int64(len(fs)-i))+" more (-v)"))
 			break
 		}
-		tail := "  " + percent(f.Share) + " %, " + clock(f.FirstSeenS) + "–" + clock(f.LastSeenS)
+		tail := "  " + percent(f.Share) + " %" + seen(r, f)
 		lead := "  " + pad(count(f.Count), 6, true) + " × " + clean(f.Class, 24) + "  "
 		name := short(clean(f.Endpoint, maxName), max(12, t.o.Width-utf8.RuneCountInString(lead+tail)))
 		line := cut(lead+name+tail, t.o.Width)

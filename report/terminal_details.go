@@ -25,10 +25,13 @@ func (t *terminal) details(r *run.Result) {
 	}
 
 	env := r.Environment
-	facts := []string{
-		"run " + r.RunID + " · lt " + r.LT + " · scenario digest " + r.ScenarioDigest,
-		"seed " + strconv.FormatUint(r.Seed, 10),
-		env.Host + " · " + plural(int64(env.CPUs), "CPU") + " · " + env.OS + " · " + env.Go,
+	facts := []string{"run " + r.RunID + " · lt " + r.LT + " · scenario digest " + r.ScenarioDigest}
+	if im := r.Imported; im != nil {
+		for _, f := range im.Files {
+			facts = append(facts, f.Name+" · "+size(f.Bytes)+" · sha256 "+f.SHA256)
+		}
+	} else {
+		facts = append(facts, "seed "+strconv.FormatUint(r.Seed, 10), env.Host+" · "+plural(int64(env.CPUs), "CPU")+" · "+env.OS+" · "+env.Go)
 	}
 	if r.Command != "" {
 		facts = append(facts, "again: "+r.Command)

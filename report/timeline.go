@@ -49,7 +49,10 @@ func (p *page) timeline(r *run.Result) {
 		}
 		p.Sampling += "; no percentile was averaged."
 	}
-	p.Charts = []chart{users(b), throughput(b), response(b, r), errorShare(b, r)}
+	p.Charts = []chart{throughput(b), response(b, r), errorShare(b, r)}
+	if r.Imported == nil || r.Imported.Users > 0 { // else nobody knows how many there were
+		p.Charts = append([]chart{users(b)}, p.Charts...)
+	}
 	if c := delay(b); c != nil {
 		p.Charts = append(p.Charts, *c)
 	}
@@ -113,6 +116,12 @@ func response(b *board, r *run.Result) chart {
 	p99 := b.optionals(func(p *run.Point) *float64 { return p.P99 })
 	longest := b.optionals(func(p *run.Point) *float64 { return p.Max })
 
+	if r.Imported != nil && r.Imported.SummaryOnly {
+		means := b.optionals(func(p *run.Point) *float64 { return p.Mean })
+		c := b.chart("response", "Mean response time", "ms", linear(highest(means)), []series{{name: "mean", class: "p50", format: decimal, values: means}})
+		c.Note = "of all requests: no percentile of an interval is known"
+		return c
+	}
 	top := highest(p50, p95, p99)
 	asked := limitOf(r, "ms", "p95", "p99", "p50", "p90")
 	low, _, any := extremes(p50, stretch{0, len(p50)})

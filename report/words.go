@@ -60,6 +60,9 @@ type caution struct {
 // cautions are the stamps of a run: cut short, not verified, no requests.
 func cautions(r *run.Result) []caution {
 	var cs []caution
+	if im := r.Imported; im != nil {
+		cs = append(cs, caution{"IMPORTED", importedText(im)})
+	}
 	if !r.Complete {
 		text := "The load generator ended before the run did. This is what its journal shows: " + span(r.DurationS)
 		if r.PlannedS > 0 {
@@ -184,6 +187,14 @@ func share(j *verdict.Judged) string {
 	return s
 }
 
+// seen is when the failures happened: ", 0:05–1:00"; empty where nobody knows.
+func seen(r *run.Result, f *run.Failure) string {
+	if r.Imported.Lacks("failures.first_seen_s") {
+		return ""
+	}
+	return ", " + clock(f.FirstSeenS) + "–" + clock(f.LastSeenS)
+}
+
 // outcomeList is "ok 412, status_500 48": by size, then by name.
 func outcomeList(m map[string]int64) string {
 	keys := slices.Sorted(maps.Keys(m))
@@ -193,6 +204,36 @@ func outcomeList(m map[string]int64) string {
 		parts = append(parts, clean(k, 40)+" "+count(m[k]))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// importedText says that lt did not run the load, and what it read instead.
+func importedText(im *run.Imported) string {
+	files := make([]string, 0, len(im.Files))
+	for i, f := range im.Files {
+		if i == 5 && len(im.Files) > 6 {
+			files = append(files, "and "+count(int64(len(im.Files)-i))+" more")
+			break
+		}
+		files = append(files, clean(f.Name, 60))
+	}
+	s := "Imported from " + clean(im.Tool, 40)
+	if im.Version != "" {
+		s += " " + clean(im.Version, 40)
+	}
+	s += " (" + strings.Join(files, ", ") + "): lt did not measure this run, and whether the generator was valid is not known."
+	if im.SummaryOnly {
+		s += " The files hold counts, means and percentiles only: response times are shown as they stand there, and neither judged nor compared."
+	}
+	return s
+}
+
+// generatorText is the generator's state in one line; of an imported run nobody
+// knows it.
+func generatorText(r *run.Result) string {
+	if r.Imported != nil {
+		return "not measured: the run was imported from " + clean(r.Imported.Tool, 40)
+	}
+	return generatorLine(&r.Generator)
 }
 
 // generatorLine is lt's own state in one line.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-42693903/lt/internal/importer"
 	"github.com/seed-42693903/lt/internal/run"
 	"github.com/seed-42693903/lt/report"
 	"github.com/seed-42693903/lt/scenarios"
@@ -53,9 +54,16 @@ func addCompletions(root *cobra.Command) {
 		"baseline":        completeRuns,
 		"save-baseline":   completeBaseline,
 	}
+	if cmd, _, err := root.Find([]string{"import"}); err == nil {
+		var kinds []string
+		for _, f := range importer.Formats() {
+			kinds = append(kinds, f.Name+"\t"+f.Tool+": "+f.About)
+		}
+		_ = cmd.RegisterFlagCompletionFunc("format", completeFlag(kinds, nothingElse))
+	}
 	for _, cmd := range root.Commands() {
 		for name, f := range all {
-			if cmd.Flags().Lookup(name) != nil {
+			if cmd.Flags().Lookup(name) != nil && !(cmd.Name() == "import" && name == "format") {
 				_ = cmd.RegisterFlagCompletionFunc(name, f) // an error only for a flag that is not there
 			}
 		}

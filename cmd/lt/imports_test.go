@@ -43,6 +43,8 @@ func TestImports(t *testing.T) {
 		{"internal/", []string{module + "cmd", module + "report", module + "scenarios", module + "fixtures", "github.com/spf13/cobra", "github.com/vbauerster/mpb"}, "internal packages know nothing of what uses them"},
 		{"internal/load", []string{module + "internal/client"}, "the engine knows no protocol"},
 		{"internal/client", []string{module + "internal/load"}, "a protocol knows no schedule"},
+		{"internal/importer", []string{"net", module + "internal/client"}, "results of other tools are files"},
+		{"internal/run", []string{module + "internal/importer"}, "a run is the same whoever made it"},
 		{"internal/metric", []string{"net", "os", "database"}, "measurement does no I/O"},
 		{"internal/smoke", []string{module + "internal/load"}, "a smoke is no load"},
 		{"internal/hop", []string{"net", "os", "database"}, "judgement does no I/O"},

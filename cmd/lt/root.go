@@ -88,6 +88,7 @@ Start here:
 		newCompareCmd(env),
 		newBaselineCmd(env),
 		newAlertsCmd(env),
+		newImportCmd(env),
 		scenariosCmd,
 		newServeCmd(env),
 		newSelftestCmd(env),

@@ -77,6 +77,24 @@ func (d *Dist) Record(v time.Duration) {
 	}
 }
 
+// RecordN adds one duration n times, as [Dist.Record] does.
+func (d *Dist) RecordN(v time.Duration, n int64) {
+	if n <= 0 {
+		return
+	}
+	d.Record(v)
+	n--
+	v = max(v, 0)
+	d.Count += n
+	d.Sum += time.Duration(n) * v
+	h := min(int64(v), histHighest)
+	if d.dense != nil {
+		_ = d.dense.RecordValues(h, n) // cannot fail: h is within the geometry
+	} else {
+		_ = d.packed.RecordValues(h, n)
+	}
+}
+
 // Merge adds the values of o, which keeps its own.
 func (d *Dist) Merge(o *Dist) {
 	if o.Count == 0 {

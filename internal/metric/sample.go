@@ -99,8 +99,14 @@ type Endpoint struct {
 	Path   string `json:"path"`
 }
 
-// Name is "GET /api/v1/agents/{id}".
-func (e Endpoint) Name() string { return e.Method + " " + e.Path }
+// Name is "GET /api/v1/agents/{id}"; of what has no method, a label of another
+// tool's, the label alone.
+func (e Endpoint) Name() string {
+	if e.Method == "" {
+		return e.Path
+	}
+	return e.Method + " " + e.Path
+}
 
 // A Row is a call site: the step of a persona that sends a request. Several
 // rows may lead to the same endpoint; they are merged when a snapshot is taken.

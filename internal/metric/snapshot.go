@@ -65,6 +65,10 @@ type EndpointSnapshot struct {
 	Failures Dist            // response time of failed requests
 	Spans    [NumSpans]Dist  // see Span
 
+	// TimeSum is the sum of the response times of all requests, where another tool's
+	// file gives no more of an interval than that; else 0.
+	TimeSum time.Duration
+
 	Reconnects int64 // connections found closed, and replaced, before a request's first byte
 	BytesOut   int64
 	BytesIn    int64

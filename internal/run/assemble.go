@@ -62,6 +62,9 @@ func (c *Collector) Result() *Result {
 		}
 		r.Reasons = append(first, r.Reasons...)
 	}
+	if p.Imported != nil {
+		c.imported(r, &ev)
+	}
 	r.sanitize()
 	return r
 }
@@ -354,6 +357,9 @@ func (c *Collector) timeline() []Point { return slices.Clone(c.points) }
 
 // Load is the plan's load in words: "500 users, started at 50/s, 15m".
 func (p *Plan) Load() string {
+	if p.Imported != nil {
+		return p.Imported.load()
+	}
 	d := p.Profile.Duration()
 	if p.Profile.Model == metric.Open {
 		random := ""

@@ -53,7 +53,8 @@ type Collector struct {
 	stretchHigh time.Duration
 	point       Point // since the last group
 	pointOpen   bool
-	lastPoint   metric.Dist // response times of the last of points
+	pointTimes  time.Duration // of point's requests, where nothing finer is known
+	lastPoint   metric.Dist   // response times of the last of points
 }
 
 // series is the evidence on the run or on one endpoint.
@@ -175,6 +176,7 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		all.Reconnects += e.Reconnects
 		all.BytesOut += e.BytesOut
 		all.BytesIn += e.BytesIn
+		all.TimeSum += e.TimeSum
 		for _, key := range []string{metric.Aborted.String(), metric.Check.String()} {
 			if n := e.Outcomes[key]; n > 0 {
 				if all.Outcomes == nil {
@@ -419,6 +421,7 @@ func (c *Collector) addPoint(iv *Interval, all *IntervalEndpoint) {
 	p.Users = iv.Users
 	p.Requests += all.Requests
 	p.Failed += all.Failed
+	c.pointTimes += all.TimeSum
 	p.Dropped += iv.Dropped
 	if iv.Health.CPU >= 0 && (p.CPU == nil || iv.Health.CPU > *p.CPU) {
 		p.CPU = new(round(iv.Health.CPU, 1))
@@ -442,6 +445,10 @@ func (c *Collector) closePoint(g *group, ok, startDelay *metric.Dist) {
 		ok.Merge(&c.lastPoint)
 	}
 	c.lastPoint = ok.Clone()
+	if c.pointTimes > 0 && p.Requests > 0 {
+		p.Mean = new(ms(c.pointTimes / time.Duration(p.Requests)))
+	}
+	c.pointTimes = 0
 	if p.Length == 0 {
 		return
 	}

@@ -106,6 +106,8 @@ func (s *Source) unfit() string {
 		return "it is invalid: the generator was measured, not the target"
 	case r.Totals.Requests == 0:
 		return "no request was measured"
+	case r.Imported.Comparable() != nil:
+		return r.Imported.Comparable().Error()
 	}
 	return ""
 }
@@ -114,6 +116,9 @@ func (s *Source) unfit() string {
 func (e *Environment) class() string {
 	if e.Class != "" {
 		return e.Class
+	}
+	if e.OS == "" {
+		return "unknown machine" // of an imported run
 	}
 	return fmt.Sprintf("%s/%d", e.OS, e.CPUs)
 }
@@ -176,6 +181,9 @@ func Compare(base, other []*Source, force bool) (*Comparison, error) {
 		if s.Edited != "" {
 			errs = append(errs, fmt.Errorf("%s takes no part: %s", s.Ref, s.Edited))
 		}
+		if err := s.Result.Imported.Comparable(); err != nil {
+			errs = append(errs, fmt.Errorf("%s takes no part: %w", s.Ref, err))
+		}
 		if why := Unlike(base[0].Result, s.Result); why != "" {
 			unlike = why
 			if !force {
@@ -209,6 +217,12 @@ func Compare(base, other []*Source, force bool) (*Comparison, error) {
 	}
 	if what := elsewhere(c.Base, c.New); what != "" {
 		ungate("%s: the machine may be what differs", what)
+	}
+	for _, s := range all {
+		if im := s.Result.Imported; im != nil && s.Result.Environment.Class == "" {
+			ungate("%s was imported from %s: nobody knows on which machine it ran (LT_ENV_CLASS tells lt import)", s.Ref, im.Tool)
+			break
+		}
 	}
 	for _, s := range all {
 		switch why := s.unfit(); {

@@ -28,7 +28,11 @@ type Dir struct {
 // Create makes the directory <out>/<scenario>-<UTC time>, which nobody had
 // before, writes run.json into it, and moves the link <out>/latest to it.
 func Create(out string, p *Plan) (*Dir, error) {
-	path, err := exclusive(out, dirName(p.Scenario), p.StartedAt)
+	at := p.StartedAt
+	if at.IsZero() {
+		at = time.Now() // an imported run of which nobody knows when it was
+	}
+	path, err := exclusive(out, dirName(p.Scenario), at)
 	if err != nil {
 		return nil, err
 	}

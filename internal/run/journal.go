@@ -199,7 +199,7 @@ func newInterval(p *Plan, s *metric.Snapshot) *Interval {
 		}
 		iv.Endpoints = append(iv.Endpoints, IntervalEndpoint{
 			Index: i, Requests: e.Requests, Failed: e.Failed, Outcomes: failures(e.Outcomes),
-			Reconnects: e.Reconnects, BytesOut: e.BytesOut, BytesIn: e.BytesIn,
+			Reconnects: e.Reconnects, BytesOut: e.BytesOut, BytesIn: e.BytesIn, TimeSum: e.TimeSum,
 		})
 	}
 	if p.Personas != nil {

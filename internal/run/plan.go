@@ -44,7 +44,7 @@ type Plan struct {
 	Target         string              `json:"target"`
 	Reference      bool                `json:"reference,omitempty"` // the target is lt's own reference platform
 	Labels         map[string]string   `json:"labels,omitempty"`
-	StartedAt      time.Time           `json:"started_at"`
+	StartedAt      time.Time           `json:"started_at,omitzero"` // absent: not known of an imported run
 	Seed           uint64              `json:"seed"`
 	Profile        load.Profile        `json:"profile"`
 	Think          Think               `json:"think"`
@@ -65,7 +65,8 @@ type Plan struct {
 	Preflight      *Preflight          `json:"preflight,omitempty"`
 	Command        string              `json:"command"` // repeats the run; keys stand as $LT_API_KEY
 	Environment    Environment         `json:"environment"`
-	Resolution     time.Duration       `json:"resolution_ns"` // length of a line of the histogram log and of a timeline point
+	Imported       *Imported           `json:"imported,omitempty"` // absent: lt itself ran it
+	Resolution     time.Duration       `json:"resolution_ns"`      // length of a line of the histogram log and of a timeline point
 }
 
 // Think is the think time of the workload's users. Mean is the one that gives the
@@ -163,4 +164,5 @@ type IntervalEndpoint struct {
 	Reconnects int64            `json:"reconnects,omitempty"`
 	BytesOut   int64            `json:"bytes_out"`
 	BytesIn    int64            `json:"bytes_in"`
+	TimeSum    time.Duration    `json:"time_sum_ns,omitempty"` // of all requests' response times, where an imported file gives no more
 }

@@ -24,12 +24,13 @@ type Result struct {
 	Reference      bool              `json:"reference,omitempty"`
 	Labels         map[string]string `json:"labels,omitempty"`
 	Model          metric.Model      `json:"model"`
-	Load           string            `json:"load"` // the load in words: "500 users, 50/s, 15m"
-	StartedAt      time.Time         `json:"started_at"`
-	DurationS      float64           `json:"duration_s"`         // as run
-	PlannedS       float64           `json:"planned_duration_s"` //
-	MeasuredS      float64           `json:"measured_s"`         // the window of the figures
-	Complete       bool              `json:"complete"`           // false: PARTIAL, rebuilt from the journal of a run that was killed
+	Load           string            `json:"load"`                // the load in words: "500 users, 50/s, 15m"
+	Imported       *Imported         `json:"imported,omitempty"`  // absent: lt itself ran it
+	StartedAt      time.Time         `json:"started_at,omitzero"` // absent: not known of an imported run
+	DurationS      float64           `json:"duration_s"`          // as run
+	PlannedS       float64           `json:"planned_duration_s"`  //
+	MeasuredS      float64           `json:"measured_s"`          // the window of the figures
+	Complete       bool              `json:"complete"`            // false: PARTIAL, rebuilt from the journal of a run that was killed
 	Interrupted    string            `json:"interrupted,omitempty"`
 	Seed           uint64            `json:"seed"`
 	Insecure       bool              `json:"insecure,omitempty"`
@@ -298,6 +299,7 @@ type Point struct {
 	P95        *float64      `json:"p95_ms,omitempty"`
 	P99        *float64      `json:"p99_ms,omitempty"`
 	Max        *float64      `json:"max_ms,omitempty"`
+	Mean       *float64      `json:"mean_ms,omitempty"` // of all requests: of an imported run of which nothing finer is known
 	StartDelay *float64      `json:"start_delay_p99_ms,omitempty"`
 	CPU        *float64      `json:"cpu_percent,omitempty"`
 }

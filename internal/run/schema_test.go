@@ -77,9 +77,22 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[verdict.DriftVerdict](): {
 		verdict.DriftStable, verdict.DriftDegrading, verdict.DriftImproving, verdict.DriftUnstable, verdict.DriftUndecided,
 	},
-	reflect.TypeFor[metric.Model]():  {metric.Closed, metric.Open},
+	reflect.TypeFor[metric.Model]():  {metric.Closed, metric.Open, metric.Model("")},
 	reflect.TypeFor[metric.Period](): {metric.Warmup, metric.Measured, metric.Drain},
 	reflect.TypeFor[hop.Hop]():       {hop.Client, hop.Network, hop.Gateway, hop.Upstream, hop.Unknown},
+}
+
+// mayLack are the fields that an imported run lacks where the other tool did not
+// tell: see [Imported].
+var mayLack = map[string]bool{
+	"Result.Model": true, "Result.PlannedS": true, "Result.Seed": true,
+	"Environment.Host": true, "Environment.CPUs": true, "Environment.Go": true, "Environment.OS": true,
+	"Failure.FirstSeenS": true, "Failure.LastSeenS": true, "Exemplar.At": true, "Exemplar.ServiceTime": true,
+	"Totals.Iterations": true, "Totals.Idle": true, "Totals.Dropped": true, "Totals.Unsent": true, "Totals.Reconnects": true,
+	"Totals.BytesOut": true, "Totals.BytesIn": true,
+	"Generator.CPUQuota": true, "Generator.Stalls": true, "Generator.StallMaxMS": true, "Generator.Failed": true, "Generator.Valid": true,
+	"Point.Users": true, "Latency.P50": true, "Latency.P90": true, "Latency.P95": true, "Latency.P99": true, "Latency.P999": true,
+	"Latency.Max": true, "Latency.Mean": true, "Latency.Min": true,
 }
 
 func (g *schemaMaker) schema(t reflect.Type) map[string]any {
@@ -139,7 +152,7 @@ func (g *schemaMaker) fields(t reflect.Type, properties map[string]any, required
 			name = f.Name
 		}
 		s := g.schema(f.Type)
-		if !strings.Contains(options, "omit") {
+		if !strings.Contains(options, "omit") && !mayLack[t.Name()+"."+f.Name] {
 			*required = append(*required, name)
 			if k := f.Type.Kind(); k == reflect.Slice || k == reflect.Map {
 				s["type"] = []string{s["type"].(string), "null"}

@@ -1,3 +1,5 @@
+// Package selftest measures how often the verdicts of lt are right, on simulated
+// runs whose truth is known: `lt selftest stats`.
 package selftest
 
 import (
@@ -8,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/seed-42693903/lt/internal/verdict"
 )
 
 // Options are how much is repeated.
@@ -107,6 +111,15 @@ func atLeast(n int, p float64) int {
 
 // atMost is the most of n that agree with a true share of p.
 func atMost(n int, p float64) int { return n - atLeast(n, 1-p) }
+
+// chance is the most of n that agree with a true share of p: more would come in
+// less than 1 of 1,000 repetitions.
+func chance(n int, p float64) int {
+	k := int(float64(n) * p)
+	for ; verdict.AtLeast(float64(k+1), float64(n), p) >= .001; k++ {
+	}
+	return k
+}
 
 // slack is 0 for the full tables, whose bounds are those that lt promises, and 1
 // for shorter ones, which allow for chance.

@@ -39,7 +39,7 @@ func TestForeignTime(t *testing.T) {
 		wantSteal, wantForeign                               float64
 	}{
 		{"all by lt and the child", 1090, 0, 540, 9050, 10, 30, 0, 350, 800 * time.Millisecond, 0, 0},
-		{"half by others", 1150, 20, 560, 9100, 10, 50, 0, 350, 0, 0, 50. * 200 / 170 / 2 * .9999},
+		{"most by others", 1150, 20, 560, 9100, 10, 50, 0, 350, 0, 0, 58.82},
 		{"stolen", 1150, 20, 560, 9280, 10, 50, 20, 350, 0, 10, 0},
 		{"clocks that disagree", 1160, 20, 560, 9470, 10, 50, 20, 350, 150 * time.Millisecond, 0, 0},
 	} {

@@ -142,7 +142,7 @@ func (c *Collector) Evidence() verdict.Evidence {
 			Steal: c.health.steal, Crowded: c.health.crowded, Foreign: c.health.crowding / max(c.health.crowded.Seconds(), 1e-9), ClockJump: c.health.clockJump,
 		},
 		Steady: c.steady(), Probes: c.probes.all(),
-		Limits: c.stretches.limits, Spoilt: c.stretches.spoilt, InFlight: c.inFlight.Seconds(), Residence: c.residence.Seconds(), Looks: 1,
+		Limits: c.stretches.limits, Spoilt: c.stretches.spoilt, InFlight: c.inFlight.Seconds(), Residence: c.residence.Seconds(), Looks: 1, BaselineP95: p.BaselineP95,
 	}
 	if p.FirstLook > 0 {
 		ev.Looks = 2

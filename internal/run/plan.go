@@ -51,8 +51,9 @@ type Plan struct {
 	Endpoints      []metric.Endpoint   `json:"endpoints"`
 	Personas       []string            `json:"personas,omitempty"` // absent where there is but one
 	Thresholds     []verdict.Threshold `json:"thresholds"`
-	FirstLook      time.Duration       `json:"first_look_ns,omitempty"` // the run ends here if it is decided by then, else goes on to the profile's end
-	Hops           []string            `json:"hops,omitempty"`          // those whose time an answer may tell
+	FirstLook      time.Duration       `json:"first_look_ns,omitempty"`   // the run ends here if it is decided by then, else goes on to the profile's end
+	Hops           []string            `json:"hops,omitempty"`            // those whose time an answer may tell
+	BaselineP95    time.Duration       `json:"baseline_p95_ns,omitempty"` // of the fastest run that this one is to be compared with; absent: with none
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
 	Insecure       bool                `json:"insecure,omitempty"`     // TLS certificates were not verified

@@ -12,8 +12,8 @@ import (
 // stretches. It keeps counts, not distributions.
 type stretcher struct {
 	limits  []verdict.Limit
-	service bool // distributions of service times are kept for each block
-	spans   bool // of the run
+	service bool   // distributions of service times are kept for each block
+	spans   bool   // of the run
 	spansOf []bool // of the endpoints
 
 	spansOfPersona  []bool

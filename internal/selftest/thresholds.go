@@ -25,9 +25,9 @@ var onRecord = []struct {
 	utilisation  float64
 	pass, missed [3]float64
 }{
-	{.3, [3]float64{.05, .05, .05}, [3]float64{.10, .10, .10}},
-	{.6, [3]float64{.05, .05, .05}, [3]float64{.10, .10, .10}},
-	{.8, [3]float64{.05, .05, .05}, [3]float64{.10, .10, .10}},
+	{.3, [3]float64{.05, .055, .075}, [3]float64{.10, .10, .11}},
+	{.6, [3]float64{.08, .07, .07}, [3]float64{.14, .11, .105}},
+	{.8, [3]float64{.12, .105, .095}, [3]float64{.19, .15, .135}},
 }
 
 // thresholdTables measure P(pass) and P(fail) of runs whose true P95 is the

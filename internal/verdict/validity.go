@@ -112,6 +112,10 @@ func Crowded(h *metric.Health) bool {
 	return h.Foreign > foreignPercent && (h.Pressure < 0 || h.Pressure > sharedPercent)
 }
 
+// Shared reports whether others took part in an interval so much that a latency
+// may be theirs: Crowded, or the hypervisor took over 5 % of the processors.
+func Shared(h *metric.Health) bool { return Crowded(h) || h.Steal > sharedPercent }
+
 // little is by how much the integral of the requests under way differs from the
 // sum of how long each took, which are the same over a window that is long
 // against one request (J. D. C. Little, "A proof for the queuing formula L = λW",

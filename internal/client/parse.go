@@ -222,7 +222,7 @@ func (a *answer) takeHeader(name, value []byte) error {
 			a.connClose = a.connClose || equalFold(option, "close")
 			a.connKeep = a.connKeep || equalFold(option, "keep-alive")
 		}
-	default:
+	case maybeUpstream(name):
 		if d := upstreamTime(name, value); d > 0 {
 			a.upstream = d
 		}

@@ -13,6 +13,12 @@ const (
 // is no finer.
 const underMillisecond = time.Nanosecond
 
+// maybeUpstream is false of nearly all other headers, at next to no cost.
+func maybeUpstream(name []byte) bool {
+	n, first := len(name), name[0]|0x20
+	return first == 's' && n == len(headerTiming) || first == 'x' && (n == len(headerKong) || n == len(headerEnvoy))
+}
+
 // upstreamTime is what a header whose name is none of the client's own says of the
 // upstream; 0: nothing.
 func upstreamTime(name, value []byte) time.Duration {

@@ -25,8 +25,8 @@ type Options struct {
 // Standard are the options of the tables in docs/statistics.md.
 func Standard() Options { return Options{Seed: 1, Repetitions: 100, Runs: 1000, Pairs: 1000} }
 
-// Short are options that take half a minute of two cores.
-func Short() Options { return Options{Seed: 1, Repetitions: 20, Runs: 200, Pairs: 100} }
+// Short are options that take about half a minute of two cores.
+func Short() Options { return Options{Seed: 1, Repetitions: 20, Runs: 100, Pairs: 100} }
 
 // A Table is what was measured, ready to be printed.
 type Table struct {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"maps"
 	"slices"
 	"strconv"
@@ -52,6 +53,9 @@ func (m *openMetrics) family(name, kind, unit, help string) {
 }
 
 func (m *openMetrics) sample(name string, v float64, labels ...[2]string) {
+	if math.IsNaN(v) { // an imported format did not tell
+		return
+	}
 	var b strings.Builder
 	for i, l := range append(slices.Clone(m.run), labels...) {
 		if i > 0 {

@@ -144,13 +144,13 @@ type endpointRow struct {
 
 // hopSplit says where the median request's time went. The parts are percentiles
 // of their own, which do not add up.
-func hopSplit(p *run.Phases) string {
+func hopSplit(p *run.Phases, h *run.Hops) string {
 	if p == nil || p.FirstByte == nil {
 		return ""
 	}
 	s := "P50: first byte " + decimal(p.FirstByte.P50) + " ms"
-	if p.Upstream != nil {
-		s += ", of it upstream " + decimal(p.Upstream.P50) + " ms"
+	if h != nil && h.Upstream != nil {
+		s += ", of it upstream " + decimal(h.Upstream.P50) + " ms"
 	}
 	if p.Transfer != nil {
 		s += "; transfer " + decimal(p.Transfer.P50) + " ms"
@@ -188,7 +188,7 @@ func (p *page) endpoints(r *run.Result) {
 			}
 			row.Outcomes = cut(outcomeList(failed), maxName)
 		}
-		row.Hops = tie(hopSplit(e.Phases))
+		row.Hops = tie(hopSplit(e.Phases, e.Hops))
 		p.Sparks = p.Sparks || row.Spark != nil
 		p.Endpoints = append(p.Endpoints, row)
 	}

@@ -20,9 +20,13 @@ func (t *terminal) details(r *run.Result) {
 		events = append(events, strings.TrimSpace(clock(e.T)+" "+e.Kind+" "+e.Note))
 	}
 	t.list("Events", events)
-	if line := phasesLine(r.Totals.Phases); line != "" {
-		t.list("Time", []string{line})
+	var times []string
+	for _, line := range []string{phasesLine(r.Totals.Phases), hopsLine(r.Totals.Hops)} {
+		if line != "" {
+			times = append(times, line)
+		}
 	}
+	t.list("Time", times)
 
 	env := r.Environment
 	facts := []string{"run " + r.RunID + " · lt " + r.LT + " · scenario digest " + r.ScenarioDigest}

@@ -283,7 +283,7 @@ func (r *runner) openBaseline(part string) error {
 				"run it as the baseline was, or set a new baseline; lt compare --force compares all the same")
 		}
 	}
-	r.base = sources
+	r.base, p.BaselineP95 = sources, run.P95(sources)
 	return nil
 }
 

@@ -18,6 +18,7 @@ func TestVerifyDrift(t *testing.T) {
 	if os.Getenv("LT_VERIFY") == "" {
 		t.Skip("LT_VERIFY=1 runs the counted suites")
 	}
+	t.Parallel() // 30 windows of 5 s, the least that drift is judged of, are 150 s
 	for _, tt := range []struct {
 		name, faults string
 		want         verdict.DriftVerdict

@@ -72,6 +72,7 @@ type runOptions struct {
 	lookup                 func(string) (string, bool) // of the environment
 	scrape                 []*url.URL                  // pages of metrics
 	watched                []probe.Source              // processes
+	watchedPIDs            []int
 }
 
 func addRunFlags(s *settings) {

@@ -59,6 +59,7 @@ func newPlan(o *runOptions, script *scenarios.Script) (*run.Plan, error) {
 	if len(p.Personas) < 2 {
 		p.Personas = nil
 	}
+	p.Hops = []string{run.HopUpstream} // any answer may tell of it
 	host, _ := os.Hostname()
 	p.Environment = run.Environment{Host: host, CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor()}
 	if p.Environment.Class = o.class; p.Environment.Class == "" {

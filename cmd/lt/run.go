@@ -206,7 +206,7 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	}
 	engine := load.New(load.Config{
 		RunID: r.plan.RunID, Profile: r.plan.Profile, Script: r.script, Recorders: recorders,
-		Clock: r.clock, Seed: r.plan.Seed, Monitor: load.NewMonitor(), Waiter: load.NewWaiter(), Patience: r.o.timeout,
+		Clock: r.clock, Seed: r.plan.Seed, Monitor: load.NewMonitor(r.family()...), Waiter: load.NewWaiter(), Patience: r.o.timeout,
 	})
 	ended := make(chan struct{})
 	defer close(ended)

@@ -39,7 +39,7 @@ func (o *runOptions) parseWatched(s *settings) {
 			s.mistake("%s %d: %w", s.origin("watch-pid"), pid, err)
 			continue
 		}
-		o.watched = append(o.watched, p)
+		o.watched, o.watchedPIDs = append(o.watched, p), append(o.watchedPIDs, pid)
 	}
 }
 
@@ -68,6 +68,14 @@ func (r *runner) watch(ctx context.Context) (*probe.Watcher, error) {
 		return nil, nil
 	}
 	return probe.Watch(sources, run.ProbeEvery(r.plan.Profile.Duration())), nil
+}
+
+// family are the target's processes that lt knows to run on this machine.
+func (r *runner) family() []int {
+	if r.reference != nil {
+		return append(r.reference.PIDs(), r.o.watchedPIDs...)
+	}
+	return r.o.watchedPIDs
 }
 
 // sources are the platform's processes, and what only the gateway itself tells.

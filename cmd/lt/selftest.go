@@ -86,6 +86,9 @@ func printFindings(w io.Writer, o *oracle, found []oracleFinding) {
 		word := "ok"
 		if !f.Pass {
 			word = "WRONG"
+			if f.Shared {
+				word = "WRONG (others used the machine)"
+			}
 		}
 		if f.Unit == "count" {
 			fmt.Fprintf(w, "  %-34s %12.0f %12.0f   exactly%-14s %s\n", f.Figure, f.Truth, f.Measured, "", word)

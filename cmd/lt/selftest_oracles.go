@@ -14,6 +14,7 @@ import (
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/verdict"
 	"github.com/seed-42693903/lt/scenarios"
 )
 
@@ -51,10 +52,14 @@ type oracleFinding struct {
 	High     float64 `json:"high"`
 	Unit     string  `json:"unit"` // ms, count
 	Pass     bool    `json:"pass"`
+
+	// Others used the machine meanwhile (the rule of "shared machine"): a time that is
+	// wrong may be theirs.
+	Shared bool `json:"shared,omitempty"`
 }
 
 func (o *oracle) found(figure string, truth, measured, low, high float64, unit string) oracleFinding {
-	return oracleFinding{o.name, figure, truth, measured, low, high, unit, measured >= low && measured <= high}
+	return oracleFinding{Oracle: o.name, Figure: figure, Truth: truth, Measured: measured, Low: low, High: high, Unit: unit, Pass: measured >= low && measured <= high}
 }
 
 // A dueLog is a Script that notes when iterations were due.
@@ -114,9 +119,9 @@ func (o *oracle) run(ctx context.Context) ([]oracleFinding, error) {
 		Profile: profile, Script: log, Clock: clock, Seed: o.seed, Monitor: load.NewMonitor(), Waiter: load.NewWaiter(),
 		Recorders: metric.NewRecorders(metric.Open, script.Rows(), runtime.GOMAXPROCS(0)), Patience: client.DefaultTimeout,
 	})
-	sum := &metric.Snapshot{}
+	sum, shared := &metric.Snapshot{}, false
 	if err := runner.Run(ctx, load.Observer{Name: "selftest", Blocking: true, Observe: func(s *metric.Snapshot) error {
-		sum = metric.Merge(sum, s)
+		sum, shared = metric.Merge(sum, s), shared || verdict.Shared(&s.Health)
 		return nil
 	}}); err != nil {
 		return nil, err
@@ -124,7 +129,11 @@ func (o *oracle) run(ctx context.Context) ([]oracleFinding, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return o.judge(log.due, server.log(), sum), nil
+	found := o.judge(log.due, server.log(), sum)
+	for i := range found {
+		found[i].Shared = shared
+	}
+	return found, nil
 }
 
 // judge holds the measurement against the truth: what the model makes of the

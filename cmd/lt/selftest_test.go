@@ -10,9 +10,9 @@ import (
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
-// TestVerifyOracles holds lt against loads whose answers are known. What else
-// runs on the machine can only make a figure worse, and does not do so every
-// time, while a fault of lt's does: so what was wrong may be tried twice again.
+// TestVerifyOracles holds lt against loads whose answers are known. Counts must be
+// exact on any machine; times are judged where others did not use it meanwhile, by
+// the rule that stamps a run "shared machine".
 func TestVerifyOracles(t *testing.T) {
 	if os.Getenv("LT_VERIFY") == "" {
 		t.Skip("counted suite: make verify")
@@ -34,28 +34,27 @@ func TestVerifyOracles(t *testing.T) {
 		}
 		oracles = append(oracles, delayed(rate, time.Duration(1000/rate)*time.Millisecond, d, 1))
 	}
-	for attempt := 1; len(oracles) > 0; attempt++ {
-		var wrong []*oracle
-		err := runOracles(context.Background(), oracles, func(o *oracle, found []oracleFinding) {
-			for _, f := range found {
+	judged := 0
+	err := runOracles(context.Background(), oracles, func(o *oracle, found []oracleFinding) {
+		for _, f := range found {
+			if f.Unit == "ms" && f.Shared {
 				if !f.Pass {
-					t.Logf("attempt %d: %s: %s is %.3f %s, the truth %.3f, allowed %.3f to %.3f", attempt, o.name, f.Figure, f.Measured, f.Unit, f.Truth, f.Low, f.High)
-					if !slices.Contains(wrong, o) {
-						wrong = append(wrong, o)
-					}
+					t.Logf("not judged, others used the machine: %s: %s is %.3f ms, the truth %.3f, allowed %.3f to %.3f", o.name, f.Figure, f.Measured, f.Truth, f.Low, f.High)
 				}
+				continue
 			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		oracles = wrong
-		if attempt == 3 {
-			for _, o := range wrong {
-				t.Errorf("%s was wrong three times", o.name)
+			judged++
+			if !f.Pass {
+				t.Errorf("%s: %s is %.3f %s, the truth %.3f, allowed %.3f to %.3f", o.name, f.Figure, f.Measured, f.Unit, f.Truth, f.Low, f.High)
 			}
-			break
 		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d figures were judged", judged)
+	if judged < 3*len(oracles) { // counts are, however busy the machine is
+		t.Errorf("only %d", judged)
 	}
 }
 

@@ -1,6 +1,9 @@
 package client
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Limits of an answer that nobody needs to set.
 const (
@@ -57,6 +60,7 @@ type answer struct {
 	cookies   []string // likewise Set-Cookie
 	cut       bool     // part of the body was not kept
 	more      bool     // it took more than one read
+	upstream  time.Duration
 }
 
 type parseState uint8

@@ -96,7 +96,7 @@ func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *me
 		if s.End = s.FirstByte; c.answer.more {
 			s.End = c.client.now()
 		}
-		s.Status = c.answer.status
+		s.Status, s.Upstream = c.answer.status, c.answer.upstream
 		keep := c.answer.reusable() && c.whole && !c.client.opts.NoKeepAlive
 		c.answer.hand(resp)
 		var undecoded error

@@ -205,6 +205,7 @@ type stream struct {
 	keepBody       int64
 	cut            bool
 	problem        error // with the headers that are being read
+	upstream       time.Duration
 }
 
 // exchangeH2 is Exchange over HTTP/2.
@@ -222,7 +223,7 @@ func (c *Conn) exchangeH2(ctx context.Context, req *Request, resp *Response, s *
 	}
 	s.Status = st.status
 	if err == nil {
-		s.FirstByte, s.End, s.Phase = st.firstByte, st.end, metric.PhaseBody
+		s.FirstByte, s.End, s.Phase, s.Upstream = st.firstByte, st.end, metric.PhaseBody, st.upstream
 		st.hand(resp)
 		var undecoded error
 		if st.encoding != "" {
@@ -308,7 +309,7 @@ func (st *stream) reset() {
 	st.req, st.limit, st.id, st.open, st.queued, st.rest, st.resting, st.window = nil, 0, 0, false, false, nil, false, 0
 	st.err, st.phase, st.by, st.sentEnd, st.from, st.to, st.out, st.in = nil, metric.PhaseWrite, nil, false, 0, 0, 0, 0
 	st.firstByte, st.end, st.final, st.complete, st.status, st.interim, st.length = 0, 0, false, false, 0, 0, -1
-	st.body, st.received, st.allowed, st.listSize, st.encoding, st.cookies = 0, 0, streamWindow, 0, "", nil
+	st.body, st.received, st.allowed, st.listSize, st.encoding, st.cookies, st.upstream = 0, 0, streamWindow, 0, "", nil, 0
 	st.buf, st.headEnd, st.tail, st.keep, st.keepBody, st.cut, st.problem = nil, 0, 0, false, 0, false, nil
 }
 

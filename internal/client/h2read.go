@@ -463,6 +463,12 @@ func (r *h2reader) takeField(st *stream, name, value string) error {
 		if st.req.Cookies && len(st.cookies) < maxCookies {
 			st.cookies = append(st.cookies, value)
 		}
+	case headerTiming:
+		if d := timingOf(value); d > 0 {
+			st.upstream = d
+		}
+	case headerKong, headerEnvoy:
+		st.upstream = millis(value)
 	}
 	if st.keep {
 		st.line(name, ": ", value)

@@ -186,7 +186,7 @@ func (a *answer) takeOrdinary(b []byte) error {
 }
 
 // takeHeader takes what decides where the answer ends and whether the connection
-// stays.
+// stays, and how long the target says it waited for its upstream.
 func (a *answer) takeHeader(name, value []byte) error {
 	switch {
 	case len(name) < len("connection"):
@@ -222,6 +222,10 @@ func (a *answer) takeHeader(name, value []byte) error {
 			a.connClose = a.connClose || equalFold(option, "close")
 			a.connKeep = a.connKeep || equalFold(option, "keep-alive")
 		}
+	case maybeUpstream(name):
+		if d := upstreamTime(name, value); d > 0 {
+			a.upstream = d
+		}
 	}
 	return nil
 }
@@ -236,7 +240,7 @@ func (a *answer) endHeader() error {
 			return protocolError(fmt.Sprintf("status %d without end or request", a.status))
 		}
 		a.state, a.headStart = inStatus, a.pos
-		a.status, a.length, a.te, a.connClose, a.connKeep = 0, -1, false, false, false
+		a.status, a.length, a.te, a.connClose, a.connKeep, a.upstream = 0, -1, false, false, false, 0
 		return nil
 	}
 	a.keepHeader()

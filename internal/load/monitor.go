@@ -31,16 +31,17 @@ type Monitor struct {
 
 	last    time.Time // of Take; with a wall clock and a monotonic one
 	cpu     time.Duration
-	steal   [2]float64 // stolen and total jiffies
+	machine machine
 	group   cgroup
 	samples []rtm.Sample
 	sched   histDelta
 	gc      histDelta
 }
 
-// NewMonitor is a Monitor of this process.
-func NewMonitor() *Monitor {
-	return &Monitor{samples: []rtm.Sample{
+// NewMonitor is a Monitor of this process. family are those of the target that are
+// known to run on this machine: what they use is not taken for somebody else's.
+func NewMonitor(family ...int) *Monitor {
+	return &Monitor{machine: machine{procFS: "/proc", family: family}, samples: []rtm.Sample{
 		{Name: "/sched/latencies:seconds"},
 		{Name: "/sched/pauses/total/gc:seconds"},
 		{Name: "/sched/goroutines:goroutines"},
@@ -89,7 +90,7 @@ func (m *Monitor) stop() {
 // Take is the health since the last Take.
 func (m *Monitor) Take() metric.Health {
 	now := time.Now()
-	h := metric.Health{CPU: -1, RSS: -1, Steal: -1, Pressure: -1, CPUQuota: float64(runtime.GOMAXPROCS(0)), Throttled: -1}
+	h := metric.Health{CPU: -1, RSS: -1, Steal: -1, Foreign: -1, Pressure: -1, CPUQuota: float64(runtime.GOMAXPROCS(0)), Throttled: -1}
 	elapsed := now.Sub(m.last)
 	if cpu, ok := cpuTime(); ok {
 		if !m.last.IsZero() && elapsed > 0 {
@@ -124,16 +125,7 @@ func (m *Monitor) Take() metric.Health {
 	if f := fields("/proc/self/statm"); len(f) > 1 {
 		h.RSS = int64(f[1]) * int64(os.Getpagesize())
 	}
-	if f := fields("/proc/stat"); len(f) > 8 {
-		total := 0.0
-		for _, x := range f[1:9] {
-			total += x
-		}
-		if d := total - m.steal[1]; m.steal[1] > 0 && d > 0 {
-			h.Steal = 100 * (f[8] - m.steal[0]) / d
-		}
-		m.steal = [2]float64{f[8], total}
-	}
+	h.Steal, h.Foreign = m.machine.take(m.cpu)
 	if b, err := os.ReadFile("/proc/pressure/cpu"); err == nil {
 		if _, rest, ok := strings.Cut(string(b), "avg10="); ok {
 			if x, err := strconv.ParseFloat(strings.Fields(rest)[0], 64); err == nil {

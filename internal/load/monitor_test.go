@@ -28,6 +28,7 @@ func TestTheMonitorTellsWhatThisSystemTells(t *testing.T) {
 		"GC pause":    h.GCPause >= 0 && h.GCPauseMax <= h.GCPause && h.GCPauseMax > 0 && h.GCPause < time.Second,
 		"scheduler":   h.SchedP99 >= 0 && h.SchedP99 < 10*time.Second,
 		"steal":       h.Steal >= -1 && h.Steal <= 100,
+		"foreign":     h.Foreign >= -1 && h.Foreign <= 100,
 		"pressure":    h.Pressure >= -1 && h.Pressure <= 100,
 		"clock":       h.ClockJump >= 0 && h.ClockJump < time.Minute,
 		"stalls":      (h.Stalls > 0) == (h.StallMax > stallOver) && h.StallMax <= h.StallTotal,

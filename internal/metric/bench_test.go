@@ -46,6 +46,23 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
+// BenchmarkBegin is what counting requests in flight costs each of them: Begin,
+// with and without the clock that tells it the time.
+func BenchmarkBegin(b *testing.B) {
+	rs := NewRecorders(Closed, manyRows(13), 1)
+	r, clock := rs.Shard(0), NewClock()
+	b.Run("clock=read", func(b *testing.B) {
+		for b.Loop() {
+			r.Begin(clock.Now())
+		}
+	})
+	b.Run("clock=given", func(b *testing.B) {
+		for b.Loop() {
+			r.Begin(time.Second)
+		}
+	})
+}
+
 func BenchmarkTake(b *testing.B) {
 	samples := spread()
 	for _, endpoints := range []int{13, 200} {

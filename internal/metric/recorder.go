@@ -99,6 +99,7 @@ func (r *Recorder) Record(row int, s *Sample) {
 		}
 		if s.Upstream > 0 {
 			t.spans[SpanUpstream].Record(s.Upstream)
+			t.spans[SpanGateway].Record(max(s.End-max(s.Sent, s.Connected, s.TLSDone)-s.Upstream, 0))
 		}
 	} else {
 		if t.failed == nil {
@@ -300,6 +301,7 @@ func (p *PersonaSnapshot) count(t *rowTally) {
 		p.Outcomes[class] += n
 	}
 	p.Response.Merge(&t.response)
+	p.Service.Merge(&t.service)
 }
 
 // take adds a row's tally to e and empties the tally.

@@ -66,10 +66,11 @@ const (
 	SpanFirstByte             // from the connection's standing, or Sent, to FirstByte
 	SpanTransfer              // FirstByte to End
 	SpanUpstream              // Sample.Upstream; lies within SpanFirstByte
+	SpanGateway               // of answers that tell it: the connection's standing, or Sent, to End, less SpanUpstream
 	NumSpans
 )
 
-var spanNames = [NumSpans]string{"dns", "connect", "tls", "first_byte", "transfer", "upstream"}
+var spanNames = [NumSpans]string{"dns", "connect", "tls", "first_byte", "transfer", "upstream", "gateway"}
 
 // String is the span's name as it stands in files.
 func (s Span) String() string { return spanNames[s] }

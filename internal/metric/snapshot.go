@@ -81,6 +81,7 @@ type PersonaSnapshot struct {
 	Failed   int64
 	Outcomes map[Class]int64 // sums up to Requests
 	Response Dist            // response time of successful requests
+	Service  Dist            // service time of successful requests; empty in the closed model
 }
 
 // Add adds o to p, which must not be part of a Snapshot already handed out.
@@ -88,6 +89,7 @@ func (p *PersonaSnapshot) Add(o *PersonaSnapshot) {
 	p.Requests += o.Requests
 	p.Failed += o.Failed
 	p.Response.Merge(&o.Response)
+	p.Service.Merge(&o.Service)
 	for class, n := range o.Outcomes {
 		p.Outcomes[class] += n
 	}
@@ -108,6 +110,7 @@ type Health struct {
 	StallMax    time.Duration `json:"stall_max_ns"`         // the latest of them
 	StallTotal  time.Duration `json:"stall_total_ns"`       //
 	Steal       float64       `json:"steal_percent"`        // of all cores, taken by the hypervisor
+	Foreign     float64       `json:"foreign_cpu_percent"`  // of all cores, used by other processes than lt and those of the target that it knows
 	Pressure    float64       `json:"cpu_pressure_percent"` // PSI "some", percent of the time
 	ClockJump   time.Duration `json:"clock_jump_ns"`        // wall clock against monotonic clock
 	ObserverLag int64         `json:"observer_lag"`         // snapshots that an observer was too slow to take
@@ -120,7 +123,7 @@ func (h Health) Worse(o Health) Health {
 		Goroutines: max(h.Goroutines, o.Goroutines), GCPauseMax: max(h.GCPauseMax, o.GCPauseMax),
 		GCPause: max(h.GCPause, o.GCPause), Throttled: max(h.Throttled, o.Throttled), SchedP99: max(h.SchedP99, o.SchedP99),
 		Stalls: max(h.Stalls, o.Stalls), StallMax: max(h.StallMax, o.StallMax), StallTotal: max(h.StallTotal, o.StallTotal),
-		Steal: max(h.Steal, o.Steal), Pressure: max(h.Pressure, o.Pressure),
+		Steal: max(h.Steal, o.Steal), Foreign: max(h.Foreign, o.Foreign), Pressure: max(h.Pressure, o.Pressure),
 		ClockJump: max(h.ClockJump, o.ClockJump), ObserverLag: max(h.ObserverLag, o.ObserverLag),
 	}
 }

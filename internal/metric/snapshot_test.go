@@ -184,9 +184,9 @@ func TestMergeOfShardsAddsUsersAndOfIntervalsKeepsTheLater(t *testing.T) {
 }
 
 func TestWorseHealthIsTheWorstOfEachField(t *testing.T) {
-	a := Health{CPU: 50, CPUQuota: 2, RSS: 10, Goroutines: 7, GCPauseMax: 1, GCPause: 5, SchedP99: 3, Stalls: 0, Steal: -1, Pressure: 2, ClockJump: 9}
-	b := Health{CPU: 90, CPUQuota: 1, RSS: 5, Goroutines: 9, GCPauseMax: 2, GCPause: 4, SchedP99: 1, Stalls: 3, StallMax: 8, StallTotal: 9, Steal: 4, Pressure: -1, ObserverLag: 6}
-	want := Health{CPU: 90, CPUQuota: 1, RSS: 10, Goroutines: 9, GCPauseMax: 2, GCPause: 5, SchedP99: 3, Stalls: 3, StallMax: 8, StallTotal: 9, Steal: 4, Pressure: 2, ClockJump: 9, ObserverLag: 6}
+	a := Health{CPU: 50, CPUQuota: 2, RSS: 10, Goroutines: 7, GCPauseMax: 1, GCPause: 5, SchedP99: 3, Stalls: 0, Steal: -1, Foreign: 8, Pressure: 2, ClockJump: 9}
+	b := Health{CPU: 90, CPUQuota: 1, RSS: 5, Goroutines: 9, GCPauseMax: 2, GCPause: 4, SchedP99: 1, Stalls: 3, StallMax: 8, StallTotal: 9, Steal: 4, Foreign: 6, Pressure: -1, ObserverLag: 6}
+	want := Health{CPU: 90, CPUQuota: 1, RSS: 10, Goroutines: 9, GCPauseMax: 2, GCPause: 5, SchedP99: 3, Stalls: 3, StallMax: 8, StallTotal: 9, Steal: 4, Foreign: 8, Pressure: 2, ClockJump: 9, ObserverLag: 6}
 	if diff := cmp.Diff(want, a.Worse(b)); diff != "" {
 		t.Error(diff)
 	}

@@ -143,10 +143,10 @@ func (c *Collector) Evidence() verdict.Evidence {
 			StartDelay: c.startDelay.Clone(), Failed: c.generator, Attempted: c.attempted,
 			CPUQuota: c.health.quota, CPUHigh: c.health.high, CPUPercent: c.cpuMean(),
 			StallMax: c.health.stallMax, StallTotal: c.health.stallTotal, Stalls: c.health.stalls,
-			Steal: c.health.steal, Pressure: c.health.pressure, ClockJump: c.health.clockJump,
+			Steal: c.health.steal, Crowded: c.health.crowded, Foreign: c.health.crowding / max(c.health.crowded.Seconds(), 1e-9), ClockJump: c.health.clockJump,
 		},
 		Steady: c.steady(), Probes: c.probes.all(),
-		Limits: c.stretches.limits, Spoilt: c.stretches.spoilt, InFlight: c.inFlight.Seconds(), Residence: c.residence.Seconds(), Looks: 1,
+		Limits: c.stretches.limits, Spoilt: c.stretches.spoilt, InFlight: c.inFlight.Seconds(), Residence: c.residence.Seconds(), Looks: 1, BaselineP95: p.BaselineP95,
 	}
 	if p.FirstLook > 0 {
 		ev.Looks = 2
@@ -159,6 +159,9 @@ func (c *Collector) Evidence() verdict.Evidence {
 	}
 	for i := range c.personas {
 		ev.Personas = append(ev.Personas, c.personas[i].judged())
+	}
+	if c.upstream.Requests > 0 {
+		ev.Hops = append(ev.Hops, c.upstream.judged())
 	}
 	return ev
 }
@@ -242,7 +245,7 @@ func (c *Collector) totals(ev *verdict.Evidence) Totals {
 		Iterations: c.iterations, Idle: c.idle, Dropped: c.dropped, Waited: c.waited, Unsent: c.unsent,
 		Reconnects: c.total.reconnects, BytesOut: c.total.bytesOut, BytesIn: c.total.bytesIn,
 		Response: withIntervals(&ev.Total), Service: NewLatency(&c.total.service), FailedLatency: NewLatency(&c.total.failed),
-		Phases: newPhases(&c.total.phases),
+		Phases: newPhases(&c.total.phases), Hops: newHops(&c.total.phases),
 	}
 	if c.plan.Profile.Model == metric.Closed {
 		t.Service = t.Response // a closed user is due when it is ready: see metric.Recorder
@@ -259,7 +262,7 @@ func (c *Collector) endpoint(i int, ev *verdict.Evidence, thresholds []verdict.J
 		Name: s.Name, Method: c.plan.Endpoints[i].Method, Path: c.plan.Endpoints[i].Path,
 		Requests: s.Requests, Failed: s.Failed, ErrorRate: errorRate(&s.Series), Throughput: c.perSecond(s.Succeeded),
 		Warmup: s.Warmup, Response: withIntervals(&ev.Endpoints[i]), Service: NewLatency(&s.service), FailedTime: NewLatency(&s.failed),
-		Timeline: c.columns.course(i), Outcomes: map[string]int64{}, Verdict: verdict.None, Phases: newPhases(&s.phases),
+		Timeline: c.columns.course(i), Outcomes: map[string]int64{}, Verdict: verdict.None, Phases: newPhases(&s.phases), Hops: newHops(&s.phases),
 	}
 	if c.plan.Profile.Model == metric.Closed {
 		e.Service = e.Response
@@ -335,6 +338,9 @@ func (c *Collector) generatorResult(j *verdict.Judgement) Generator {
 	}
 	if h.steal >= 0 {
 		g.Steal = new(round(h.steal, 2))
+	}
+	if h.foreign >= 0 {
+		g.Foreign = new(round(h.foreign, 2))
 	}
 	if h.pressure >= 0 {
 		g.Pressure = new(round(h.pressure, 2))

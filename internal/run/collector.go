@@ -24,6 +24,7 @@ type Collector struct {
 	total    series
 	each     []series // in the order of plan.Endpoints
 	personas []series // in the order of plan.Personas
+	upstream series   // the answers that told how long the upstream took
 
 	blockLength time.Duration
 	points      []Point
@@ -101,6 +102,9 @@ type healthSum struct {
 	stallTotal time.Duration
 	steal      float64
 	pressure   float64
+	foreign    float64 // the worst
+	crowded    time.Duration
+	crowding   float64 // foreign x seconds, in crowded
 	clockJump  time.Duration
 }
 
@@ -112,10 +116,11 @@ func NewCollector(p *Plan) *Collector {
 		c.each[i].Outcomes = map[metric.Class]int64{}
 	}
 	for _, name := range p.Personas {
-		c.personas = append(c.personas, series{Series: verdict.Series{Name: "persona:" + name, Outcomes: map[metric.Class]int64{}}})
+		c.personas = append(c.personas, series{Series: verdict.Series{Name: verdict.PersonaScope + name, Outcomes: map[metric.Class]int64{}}})
 	}
 	c.total.Outcomes = map[metric.Class]int64{}
-	c.health.steal, c.health.pressure, c.health.rss = -1, -1, -1
+	c.upstream = series{Series: verdict.Series{Name: verdict.HopScope + HopUpstream, Outcomes: map[metric.Class]int64{}}}
+	c.health.steal, c.health.pressure, c.health.foreign, c.health.rss = -1, -1, -1, -1
 	// A whole number of groups, so that blocks cut from the journal are the same.
 	r := max(p.Resolution, time.Second)
 	c.columns = newColumns(len(p.Endpoints), p.Resolution)
@@ -251,7 +256,7 @@ func (s *series) add(e *IntervalEndpoint, period metric.Period) {
 // timeline.
 func (c *Collector) addGroup(iv *Interval, g *group) {
 	figures := iv.Period != metric.Warmup
-	var all part // of all endpoints
+	var all, upstream part // of all endpoints
 	var startDelay *metric.Dist
 	fresh, ofPersona := make([]part, len(c.each)), make([]part, len(c.personas))
 	for i, e := range g.index.Lines {
@@ -282,6 +287,8 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		case e.Kind == KindService && c.stretches.service:
 			all.service.Merge(d)
 			fresh[e.Endpoint].service.Merge(d)
+		case e.Kind == metric.SpanUpstream.String():
+			upstream.response.Merge(d)
 		}
 		if !figures {
 			continue
@@ -303,6 +310,10 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 			}
 		}
 	}
+	upstream.service = upstream.response // a hop's time knows of no due time
+	if n := upstream.response.Count; n > 0 {
+		c.upstream.add(&IntervalEndpoint{Requests: n}, iv.Period)
+	}
 	spoilt := c.stretches.spoils(c.plan, startDelay)
 	if spoilt && iv.Period == metric.Measured {
 		c.stretches.spoilt += g.index.Length
@@ -315,6 +326,14 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 			c.each[i].span(c, iv.Period, g, &fresh[i], spoilt)
 		}
 	}
+	for i := range c.personas {
+		if c.stretches.spansOfPersona[i] {
+			c.personas[i].span(c, iv.Period, g, &ofPersona[i], spoilt)
+		}
+	}
+	if c.stretches.spansOfUpstream {
+		c.upstream.span(c, iv.Period, g, &upstream, spoilt)
+	}
 	if figures {
 		c.total.block(c, iv.Period, g, &all, spoilt)
 		for i := range c.each {
@@ -322,8 +341,12 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		}
 		for i := range c.personas {
 			c.personas[i].Response.Merge(&ofPersona[i].response)
+			c.personas[i].service.Merge(&ofPersona[i].service)
 			c.personas[i].block(c, iv.Period, g, &ofPersona[i], spoilt)
 		}
+		c.upstream.Response.Merge(&upstream.response)
+		c.upstream.service.Merge(&upstream.service)
+		c.upstream.block(c, iv.Period, g, &upstream, spoilt)
 	}
 	c.closePoint(g, &all.response, startDelay)
 }
@@ -390,6 +413,11 @@ func (c *Collector) addHealth(iv *Interval) {
 	s.stallTotal += h.StallTotal
 	s.steal = max(s.steal, h.Steal)
 	s.pressure = max(s.pressure, h.Pressure)
+	s.foreign = max(s.foreign, h.Foreign)
+	if verdict.Crowded(h) {
+		s.crowded += iv.Length
+		s.crowding += h.Foreign * iv.Length.Seconds()
+	}
 	s.clockJump = max(s.clockJump, h.ClockJump)
 }
 

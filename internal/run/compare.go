@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -281,16 +280,28 @@ func orUnknown(s string) string {
 	return s
 }
 
+// P95 is the lowest P95 of the response times of the runs, of which a start delay
+// must be a small part; 0: none has one.
+func P95(runs []*Source) time.Duration {
+	least := time.Duration(0)
+	for _, s := range runs {
+		if l := s.Result.Totals.Response; l != nil {
+			if d := time.Duration(l.P95 * float64(time.Millisecond)); least == 0 || d < least {
+				least = d
+			}
+		}
+	}
+	return least
+}
+
 // lateness withholds latencies where a run's requests started so late, against the
 // base's P95, that the lateness may be what differs.
 func (c *Comparison) lateness(base, all []*Source) {
-	p95 := math.Inf(1)
-	for _, s := range base {
-		if l := s.Result.Totals.Response; l != nil {
-			p95 = min(p95, l.P95)
-		}
+	p95 := P95(base)
+	if p95 == 0 {
+		return
 	}
-	allowed := max(5, .1*p95)
+	allowed := max(5, .1*ms(p95))
 	for _, s := range all {
 		if d := s.Result.Generator.StartDelay; d != nil && d.P99 > allowed {
 			c.Withhold(fmt.Sprintf("%s: iterations started late (P99 %.3g ms, allowed %.3g ms against the base's P95)", s.Ref, d.P99, allowed))

@@ -135,9 +135,11 @@ func (j *Journal) group(length time.Duration) *group {
 	add(-1, KindStartDelay, &j.hold.StartDelay)
 	if j.plan.Personas != nil {
 		for i := range j.hold.Personas {
-			if p := &j.hold.Personas[i]; p.Response.Count > 0 {
-				add(-1, KindOK, &p.Response)
-				g.index.Lines[len(g.index.Lines)-1].Persona = p.Name
+			p, from := &j.hold.Personas[i], len(g.index.Lines)
+			add(-1, KindOK, &p.Response)
+			add(-1, KindService, &p.Service)
+			for k := range g.index.Lines[from:] {
+				g.index.Lines[from+k].Persona = p.Name
 			}
 		}
 	}

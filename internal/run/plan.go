@@ -51,8 +51,9 @@ type Plan struct {
 	Endpoints      []metric.Endpoint   `json:"endpoints"`
 	Personas       []string            `json:"personas,omitempty"` // absent where there is but one
 	Thresholds     []verdict.Threshold `json:"thresholds"`
-	FirstLook      time.Duration       `json:"first_look_ns,omitempty"` // the run ends here if it is decided by then, else goes on to the profile's end
-	Hops           []string            `json:"hops,omitempty"`          // those that tell how long they took
+	FirstLook      time.Duration       `json:"first_look_ns,omitempty"`   // the run ends here if it is decided by then, else goes on to the profile's end
+	Hops           []string            `json:"hops,omitempty"`            // those whose time an answer may tell
+	BaselineP95    time.Duration       `json:"baseline_p95_ns,omitempty"` // of the fastest run that this one is to be compared with; absent: with none
 	Timeout        time.Duration       `json:"timeout_ns"`
 	ConnectTimeout time.Duration       `json:"connect_timeout_ns"`
 	Insecure       bool                `json:"insecure,omitempty"`     // TLS certificates were not verified
@@ -95,6 +96,9 @@ type Environment struct {
 	CPU   string `json:"cpu,omitempty"`   // the processor's model, where the system tells
 	Class string `json:"class,omitempty"` // of the runner: LT_ENV_CLASS, else os/arch/cpus; other classes are compared without a gate
 }
+
+// HopUpstream is the hop behind the target, in Plan.Hops and in thresholds.
+const HopUpstream = "upstream"
 
 // An Interval is one line of intervals.jsonl: one snapshot without its
 // histograms, which stand in intervals.hlog, tagged by endpoint and kind.
@@ -139,7 +143,7 @@ type HistogramIndex struct {
 type HistogramEntry struct {
 	Endpoint int           `json:"i"` // in Plan.Endpoints; -1: of the generator, or of a persona
 	Persona  string        `json:"persona,omitempty"`
-	Kind     string        `json:"kind"` // ok, service, failed; start_delay; dns, connect, tls, first_byte, transfer, upstream
+	Kind     string        `json:"kind"` // ok, service, failed; start_delay; dns, connect, tls, first_byte, transfer, upstream, gateway
 	Count    int64         `json:"n"`
 	Sum      time.Duration `json:"sum_ns"`
 	Min      time.Duration `json:"min_ns"`

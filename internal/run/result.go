@@ -94,6 +94,7 @@ type Totals struct {
 	Service       *Latency `json:"service_time_ms,omitempty"`         // of successful requests
 	FailedLatency *Latency `json:"failed_response_time_ms,omitempty"` //
 	Phases        *Phases  `json:"phases_ms,omitempty"`
+	Hops          *Hops    `json:"hops_ms,omitempty"` // absent: no answer told of a hop
 }
 
 // Phases are the parts of requests' times. DNS, Connect and TLS are of the
@@ -104,7 +105,6 @@ type Phases struct {
 	TLS       *Part `json:"tls,omitempty"`
 	FirstByte *Part `json:"first_byte,omitempty"` // from the connection's standing or, on one that stood, from sent
 	Transfer  *Part `json:"transfer,omitempty"`   // from the first byte to the last
-	Upstream  *Part `json:"upstream,omitempty"`   // within first_byte: what the target says that it waited for others
 }
 
 // A Part is a distribution of times in milliseconds, to two digits.
@@ -118,21 +118,40 @@ type Part struct {
 
 // newPhases is the figures of spans; nil when there are none.
 func newPhases(spans *[metric.NumSpans]metric.Dist) *Phases {
-	part := func(s metric.Span) *Part {
-		d := &spans[s]
-		if d.Count == 0 {
-			return nil
-		}
-		return &Part{N: d.Count, P50: ms(d.Quantile(.5)), P95: ms(d.Quantile(.95)), P99: ms(d.Quantile(.99)), Max: ms(d.Max)}
-	}
+	part := func(s metric.Span) *Part { return newPart(&spans[s]) }
 	p := Phases{
 		DNS: part(metric.SpanDNS), Connect: part(metric.SpanConnect), TLS: part(metric.SpanTLS),
-		FirstByte: part(metric.SpanFirstByte), Transfer: part(metric.SpanTransfer), Upstream: part(metric.SpanUpstream),
+		FirstByte: part(metric.SpanFirstByte), Transfer: part(metric.SpanTransfer),
 	}
 	if p == (Phases{}) {
 		return nil
 	}
 	return &p
+}
+
+// Hops are where the time of successful requests went, of those whose answer told
+// how long the target waited for its upstream (Server-Timing, X-Kong-Upstream-Latency
+// or X-Envoy-Upstream-Service-Time). Of one request both add up to its time without
+// connecting; percentiles do not.
+type Hops struct {
+	Gateway  *Part `json:"gateway,omitempty"`  // all but upstream: the target itself, and the way to it
+	Upstream *Part `json:"upstream,omitempty"` // as the target says
+}
+
+// newHops is the figures of spans; nil where no answer told of a hop.
+func newHops(spans *[metric.NumSpans]metric.Dist) *Hops {
+	if spans[metric.SpanUpstream].Count == 0 {
+		return nil
+	}
+	return &Hops{Gateway: newPart(&spans[metric.SpanGateway]), Upstream: newPart(&spans[metric.SpanUpstream])}
+}
+
+// newPart is the figures of d; nil when it is empty.
+func newPart(d *metric.Dist) *Part {
+	if d.Count == 0 {
+		return nil
+	}
+	return &Part{N: d.Count, P50: ms(d.Quantile(.5)), P95: ms(d.Quantile(.95)), P99: ms(d.Quantile(.99)), Max: ms(d.Max)}
 }
 
 // A Latency is a distribution of times in milliseconds.
@@ -215,6 +234,7 @@ type EndpointResult struct {
 	FailedTime *Latency         `json:"failed_response_time_ms,omitempty"`
 	Timeline   *Course          `json:"timeline,omitempty"`
 	Phases     *Phases          `json:"phases_ms,omitempty"`
+	Hops       *Hops            `json:"hops_ms,omitempty"`
 	Outcomes   map[string]int64 `json:"outcomes"`
 	Verdict    verdict.Verdict  `json:"verdict"` // of the thresholds that bear on it; none: nothing was asked, or not exercised
 }
@@ -263,6 +283,7 @@ type Generator struct {
 	StallMaxMS  float64     `json:"stall_max_ms"`
 	SchedP99    *float64    `json:"sched_p99_ms,omitempty"`             // goroutines waited so long for a processor, in the worst interval
 	Steal       *float64    `json:"steal_max_percent,omitempty"`        // of all cores, taken by the hypervisor
+	Foreign     *float64    `json:"foreign_cpu_max_percent,omitempty"`  // of all cores, used by other processes than lt and those of the target that it knows
 	Pressure    *float64    `json:"cpu_pressure_max_percent,omitempty"` // of the time in which something waited for a processor
 	ThrottledMS *float64    `json:"throttled_ms,omitempty"`             // by the CPU quota of lt's own control group
 	InFlight    *float64    `json:"in_flight_s,omitempty"`              // request-seconds of the whole run, as counted when requests began and ended

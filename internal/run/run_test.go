@@ -144,7 +144,7 @@ func TestAnyReaderOfHistogramLogsReadsTheLog(t *testing.T) {
 	want := map[string]int64{"start_delay": 400, "persona:buyer:ok": 200, "persona:seller:ok": 200}
 	for _, endpoint := range []string{"GET:/a%2C%20b:", "POST:/things/{id}:"} {
 		for kind, n := range map[string]int64{
-			KindOK: 200, "first_byte": 200, "transfer": 200, "upstream": 200, "dns": 80, "connect": 80, "tls": 80,
+			KindOK: 200, "first_byte": 200, "transfer": 200, "upstream": 200, "gateway": 200, "dns": 80, "connect": 80, "tls": 80,
 		} {
 			want[endpoint+kind] = n
 		}

@@ -12,9 +12,12 @@ import (
 // stretches. It keeps counts, not distributions.
 type stretcher struct {
 	limits  []verdict.Limit
-	service bool // distributions of service times are kept for each block
-	spans   bool // of the run
-	spansOf []bool
+	service bool   // distributions of service times are kept for each block
+	spans   bool   // of the run
+	spansOf []bool // of the endpoints
+
+	spansOfPersona  []bool
+	spansOfUpstream bool
 
 	health verdict.Stretch // since the last group
 	spoilt time.Duration   // measured
@@ -30,6 +33,10 @@ func newStretcher(p *Plan) stretcher {
 	for i, e := range p.Endpoints {
 		st.spansOf[i] = verdict.NeedsSpans(p.Thresholds, e.Name())
 	}
+	for _, name := range p.Personas {
+		st.spansOfPersona = append(st.spansOfPersona, verdict.NeedsSpans(p.Thresholds, verdict.PersonaScope+name))
+	}
+	st.spansOfUpstream = verdict.NeedsSpans(p.Thresholds, verdict.HopScope+HopUpstream)
 	return st
 }
 
@@ -107,6 +114,11 @@ func (c *Collector) Broken() (t verdict.Threshold, how string, broken bool) {
 		s := &c.each[i]
 		ev.Endpoints = append(ev.Endpoints, verdict.Series{Name: s.Name, Requests: s.Requests, Spans: s.Spans})
 	}
+	for i := range c.personas {
+		s := &c.personas[i]
+		ev.Personas = append(ev.Personas, verdict.Series{Name: s.Name, Requests: s.Requests, Spans: s.Spans})
+	}
+	ev.Hops = []verdict.Series{{Name: c.upstream.Name, Requests: c.upstream.Requests, Spans: c.upstream.Spans}}
 	looks := int(c.plan.Profile.Duration() / max(c.plan.Resolution, time.Second))
 	for _, t := range c.plan.Thresholds {
 		if how, broken := verdict.Broken(t, &ev, looks); broken {

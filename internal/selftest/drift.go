@@ -57,7 +57,7 @@ type Hour struct {
 // by chance, and the target's memory goes up and down as garbage is collected.
 func (h Hour) Evidence(seed uint64) verdict.Evidence {
 	r := rand.New(rand.NewPCG(seed, 13))
-	e := Evidence(h.source(seed), time.Hour, func(float64) bool { return r.Float64() < .002 })
+	e := verdict.Simulated(h.source(seed).Next, time.Hour, func(float64) bool { return r.Float64() < .002 })
 	memory := verdict.Probed{Source: "target", Name: "memory"}
 	for at := 5 * time.Second; at < time.Hour; at += 5 * time.Second {
 		saw := math.Mod(at.Seconds(), 37) / 37

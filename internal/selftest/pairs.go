@@ -22,20 +22,19 @@ func side(seed uint64, runs int, slower float64) []verdict.Evidence {
 	for i := range out {
 		level := .02 * slower * (1 + runSpread*r.NormFloat64())
 		s := (&sim.Service{Rate: rate, Sigma: .5, Level: func(float64) float64 { return level }, Wander: .05, Memory: .5}).Start(r.Uint64())
-		out[i] = Evidence(s, time.Minute, func(float64) bool { return r.Float64() < .002 })
+		out[i] = verdict.Simulated(s.Next, time.Minute, func(float64) bool { return r.Float64() < .002 })
 	}
 	return out
 }
 
-// A Comparer says whether the runs of b are shown to be worse than those of a.
-type Comparer func(a, b []verdict.Evidence) (regressed bool)
+// regresses reports whether the runs of b are called worse than those of a.
+func regresses(a, b []verdict.Evidence) bool {
+	return verdict.Compare(a, b).Verdict == verdict.Regressed
+}
 
 // pairTables measure how often equal builds are called regressed, and how often
 // one that is slower by a quarter is found.
 func pairTables(o Options) []Table {
-	if compare == nil {
-		return nil
-	}
 	t := Table{
 		Title: "Comparisons of simulated runs",
 		About: fmt.Sprintf("Runs of a minute at %d requests/s, whose speed differs by %v %% (one standard deviation) from run to run: how often the second side is called regressed.", rate, 100*runSpread),
@@ -45,7 +44,7 @@ func pairTables(o Options) []Table {
 		regressed := func(slower float64) int {
 			return count(o.Pairs, func(i uint64) bool {
 				seed := (o.Seed + i) * 4
-				return compare(side(seed, runs, 1), side(seed+1, runs, slower))
+				return regresses(side(seed, runs, 1), side(seed+1, runs, slower))
 			})[true]
 		}
 		equal, slower := regressed(1), regressed(1.25)
@@ -59,6 +58,3 @@ func pairTables(o Options) []Table {
 	}
 	return []Table{t}
 }
-
-// compare is verdict's; nil: this lt has none yet.
-var compare Comparer

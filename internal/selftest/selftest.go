@@ -1,3 +1,5 @@
+// Package selftest measures how often the verdicts of lt are right, on simulated
+// runs whose truth is known: `lt selftest stats`.
 package selftest
 
 import (
@@ -8,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/seed-42693903/lt/internal/verdict"
 )
 
 // Options are how much is repeated.
@@ -21,8 +25,8 @@ type Options struct {
 // Standard are the options of the tables in docs/statistics.md.
 func Standard() Options { return Options{Seed: 1, Repetitions: 100, Runs: 1000, Pairs: 1000} }
 
-// Short are options that take half a minute of two cores.
-func Short() Options { return Options{Seed: 1, Repetitions: 20, Runs: 200, Pairs: 100} }
+// Short are options that take about half a minute of two cores.
+func Short() Options { return Options{Seed: 1, Repetitions: 20, Runs: 100, Pairs: 100} }
 
 // A Table is what was measured, ready to be printed.
 type Table struct {
@@ -107,6 +111,15 @@ func atLeast(n int, p float64) int {
 
 // atMost is the most of n that agree with a true share of p.
 func atMost(n int, p float64) int { return n - atLeast(n, 1-p) }
+
+// chance is the most of n that agree with a true share of p: more would come in
+// less than 1 of 1,000 repetitions.
+func chance(n int, p float64) int {
+	k := int(float64(n) * p)
+	for ; verdict.AtLeast(float64(k+1), float64(n), p) >= .001; k++ {
+	}
+	return k
+}
 
 // slack is 0 for the full tables, whose bounds are those that lt promises, and 1
 // for shorter ones, which allow for chance.

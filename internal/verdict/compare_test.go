@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/verdict/sim"
 )
 
 // The references in testdata/compare-vectors.json were computed in Python with 40
@@ -208,7 +209,7 @@ func simulated(seed uint64, n int, window time.Duration, slow, sd float64) []Evi
 	random := rand.New(rand.NewPCG(seed, 99))
 	out := make([]Evidence, n)
 	for i := range out {
-		out[i] = NewQueue(random.Uint64(), .6).Evidence(window)
+		out[i] = Simulated(sim.NewQueue(random.Uint64(), 100, .6, false).Next, window, nil)
 		factor := slow * math.Exp(sd*random.NormFloat64())
 		scaled := func(d *metric.Dist) (s metric.Dist) {
 			d.ForEach(func(v time.Duration, n int64) {

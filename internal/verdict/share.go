@@ -5,6 +5,8 @@ import (
 	"math"
 	"time"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
@@ -37,6 +39,7 @@ type finding struct {
 type sample struct {
 	k, n, own int64
 	blocks    []Cluster
+	alike     []Cluster // the blocks' requests over the run's own percentile; nil: nobody asks for one
 }
 
 // estimate is the statistics of a sample.
@@ -47,9 +50,35 @@ type estimate struct {
 	exact  bool    // the blocks tell nothing: exact binomial, taken as independent
 }
 
+// estimate takes the design effect at the limit or, where it is larger and not
+// chance (chi-squared at 5 %), that at the run's own percentile: a short run meets
+// the limit in one or two bursts, or in none, which tell nothing of how alike
+// neighbours are.
 func (s sample) estimate(a float64) estimate {
 	effect, ok := carefulEffect(s.blocks, a)
+	if alike, shown := carefulEffect(s.alike, a); shown && alike > effect && clustered(s.alike) {
+		effect = alike
+	}
 	return estimate{float64(s.k), float64(s.n), a, effect, !ok || s.k == 0 || s.k == s.n}
+}
+
+// clustered reports whether the blocks differ by more than chance: Pearson's test
+// of homogeneity, whose statistic is the design effect times the degrees of
+// freedom.
+func clustered(blocks []Cluster) bool {
+	effect, ok := DesignEffect(blocks)
+	freedom := float64(usedOf(blocks) - 1)
+	return ok && effect*freedom > distuv.ChiSquared{K: freedom}.Quantile(1-alpha)
+}
+
+// usedOf is how many blocks hold requests.
+func usedOf(blocks []Cluster) (used int) {
+	for _, b := range blocks {
+		if b.N > 0 {
+			used++
+		}
+	}
+	return used
 }
 
 // carefulEffect is the design effect, enlarged where it is over 1 by what an
@@ -60,22 +89,16 @@ func (s sample) estimate(a float64) estimate {
 func carefulEffect(blocks []Cluster, a float64) (effect float64, ok bool) {
 	effect, ok = DesignEffect(blocks)
 	if effect > 1 {
-		used := 0
-		for _, b := range blocks {
-			if b.N > 0 {
-				used++
-			}
-		}
-		t := tQuantile(1-a, float64(used-1)) / zQuantile(1-a)
+		t := tQuantile(1-a, float64(usedOf(blocks)-1)) / zQuantile(1-a)
 		effect *= t * t
 	}
 	return effect, ok
 }
 
-// interval is Wilson's with the design effect, or the exact one.
+// interval is Wilson's, or the exact one, with the design effect.
 func (e estimate) interval() Interval {
 	if e.exact {
-		return ClopperPearson(e.k, e.n, e.a)
+		return ClopperPearson(e.k/e.effect, e.n/e.effect, e.a)
 	}
 	return Wilson(e.k/e.effect, e.n/e.effect, e.a)
 }
@@ -96,7 +119,7 @@ func (e estimate) needed(limit float64) float64 {
 	d := e.k/e.n - limit
 	n := e.effect * z * z * limit * (1 - limit) / (d * d) // where Wilson's bound meets the limit
 	if e.k == 0 {
-		n = float64(minimumRequests(limit, e.a))
+		n = e.effect * float64(minimumRequests(limit, e.a))
 	}
 	return math.Ceil(max(n, e.n+1))
 }
@@ -198,13 +221,23 @@ func (q *question) limitWords(limit float64) string {
 func findPercentile(q *question) finding {
 	s, times := q.s, q.times()
 	limit := q.t.duration()
-	f := q.judge(q.spoilt(sample{s.Failed + times.CountAbove(limit), s.Requests, own(s.Outcomes), q.above(limit)}, (*Spoilt).over))
+	rank := math.Ceil(q.t.Quantile*float64(s.Requests) - 1e-6)
+	value := atRank(times, max(rank, 1))
+	all := sample{k: s.Failed + times.CountAbove(limit), n: s.Requests, own: own(s.Outcomes), blocks: q.above(limit)}
+	if value != nil {
+		all.alike = q.above(duration(*value))
+		for i := range s.Blocks {
+			if s.Blocks[i].Spoilt != nil { // not the target's doing
+				all.alike[i] = Cluster{}
+			}
+		}
+	}
+	f := q.judge(q.spoilt(all, (*Spoilt).over))
 	f.value, f.low, f.high = nil, nil, nil
 	if s.Requests == 0 {
 		return f
 	}
-	rank := math.Ceil(q.t.Quantile*float64(s.Requests) - 1e-6)
-	f.value = atRank(times, max(rank, 1))
+	f.value = value
 	low, high := q.ranks(f.value)
 	f.low, f.high = atRank(times, low), atRank(times, high)
 	head := q.t.Metric + " " + span(f, UnitMS)
@@ -306,7 +339,7 @@ func findAvailability(q *question) finding { return q.findFailed("availability")
 func (q *question) findFailed(name string) finding {
 	s := q.s
 	all := Count{s.Requests + s.Warmup.Requests, s.Failed + s.Warmup.Failed}
-	f := q.judge(sample{all.Failed, all.Requests, own(s.Outcomes), s.failed()})
+	f := q.judge(sample{k: all.Failed, n: all.Requests, own: own(s.Outcomes), blocks: s.failed()})
 	if all.Requests == 0 {
 		return f
 	}
@@ -325,7 +358,7 @@ func findChecks(q *question) finding {
 	s := q.s
 	bad := s.Outcomes[metric.Class{Outcome: metric.Check}]
 	n := bad + s.Requests - s.Failed
-	f := q.judge(sample{bad, n, 0, s.failed()})
+	f := q.judge(sample{k: bad, n: n, blocks: s.failed()})
 	if n == 0 {
 		f.missing = "no answer came whose checks could be judged"
 		return f

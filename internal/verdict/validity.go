@@ -23,7 +23,10 @@ const (
 	generatorShare   = 0.001
 	cpuHighLongest   = 5 * time.Second
 	clockJumpLongest = time.Second
-	sharedPercent    = 5.0
+	sharedPercent    = 5.0  // of the processors' time, stolen; of a second, with work that waited for a processor
+	foreignPercent   = 20.0 // of the processors' time, used by others
+	crowdedShare     = 0.05 // of the window
+	crowdedLeast     = 2 * time.Second
 	littleShare      = 0.05   // by which the two sides of Little's law may differ
 	littleLeast      = 10_000 // requests
 	littleEdge       = 0.01   // mean residence over the window: what the window's ends may cut
@@ -91,14 +94,27 @@ func validity(thresholds []Threshold, e *Evidence) (faults []fault, notes []stri
 	switch {
 	case g.Steal > sharedPercent:
 		note("shared machine: the hypervisor took up to %s of the CPU away, so that the latencies hold waits of lt's own", amount(g.Steal/100, UnitRatio))
-	case g.Pressure > sharedPercent:
-		note("shared machine: work waited for a CPU up to %s of the time, so that the latencies may hold waits of lt's own", amount(g.Pressure/100, UnitRatio))
+	case g.Crowded >= crowdedLeast && float64(g.Crowded) > crowdedShare*float64(e.Window):
+		note("shared machine: for %s of %s other processes used %s of its processors while work waited for one, so that the latencies may hold waits of lt's own",
+			length(g.Crowded), length(e.Window), amount(g.Foreign/100, UnitRatio))
 	}
 	if !e.Complete {
 		note("the run ended before its planned end; judged is what was shown until then")
 	}
 	return faults, notes
 }
+
+// Crowded reports whether others than lt, and than the processes of the target that
+// it knows, used a fifth of the processors in an interval in which work waited for
+// one: waiting by itself is no sign, for lt and its target make each other wait. Of
+// a system that does not tell what waits, the use alone counts.
+func Crowded(h *metric.Health) bool {
+	return h.Foreign > foreignPercent && (h.Pressure < 0 || h.Pressure > sharedPercent)
+}
+
+// Shared reports whether others took part in an interval so much that a latency
+// may be theirs: Crowded, or the hypervisor took over 5 % of the processors.
+func Shared(h *metric.Health) bool { return Crowded(h) || h.Steal > sharedPercent }
 
 // little is by how much the integral of the requests under way differs from the
 // sum of how long each took, which are the same over a window that is long

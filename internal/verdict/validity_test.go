@@ -62,8 +62,11 @@ func TestValidity(t *testing.T) {
 		}},
 		{name: "a closed loop without think time", change: func(e *Evidence) { e.Think, e.Generator.CPUHigh = false, time.Minute }, note: "generator-bound: lt used over 80 %"},
 		{name: "clock", change: func(e *Evidence) { e.Generator.ClockJump = -90 * time.Second }, note: "the wall clock jumped by 1m30s"},
-		{name: "steal", change: func(e *Evidence) { e.Generator.Steal, e.Generator.Pressure = 12, 40 }, note: "shared machine: the hypervisor took up to 12 %"},
-		{name: "pressure", change: func(e *Evidence) { e.Generator.Steal, e.Generator.Pressure = -1, 40 }, note: "shared machine: work waited for a CPU up to 40 %"},
+		{name: "steal", change: func(e *Evidence) { e.Generator.Steal, e.Generator.Crowded = 12, time.Minute }, note: "shared machine: the hypervisor took up to 12 %"},
+		{name: "crowded", change: func(e *Evidence) {
+			e.Generator.Steal, e.Generator.Crowded, e.Generator.Foreign = -1, 4*time.Second, 38
+		}, note: "shared machine: for 4s of 1m other processes used 38 %"},
+		{name: "crowded for a moment", change: func(e *Evidence) { e.Generator.Crowded, e.Generator.Foreign = 3*time.Second, 90 }},
 		{name: "not complete", change: func(e *Evidence) { e.Complete = false }, note: "ended before its planned end"},
 	}
 	for _, tt := range tests {

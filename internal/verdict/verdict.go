@@ -154,8 +154,9 @@ type Generator struct {
 	StallMax   time.Duration
 	StallTotal time.Duration
 	Stalls     int
-	Steal      float64 // worst, percent
-	Pressure   float64 // worst, percent
+	Steal      float64       // worst, percent
+	Crowded    time.Duration // of Window, in intervals that [Crowded] is true of
+	Foreign    float64       // mean processor time of others in them, percent of all cores
 	ClockJump  time.Duration
 }
 

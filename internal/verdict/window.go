@@ -284,7 +284,7 @@ func (q *question) brokenBy(spans []Span, a float64) (string, bool) {
 	if s.n == 0 || s.n < abortLeast {
 		return "", false
 	}
-	e := sample{s.k, s.n, 0, thicken(s.blocks)}.estimate(a)
+	e := sample{k: s.k, n: s.n, blocks: thicken(s.blocks)}.estimate(a)
 	if e.k <= limit*e.n || e.atLeast(limit) > a {
 		return "", false
 	}

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -85,12 +86,12 @@ func TestWindowsOfHealthyRuns(t *testing.T) {
 	thresholds := parse(t, "error_rate < 5% within 10s")
 	failed := 0
 	for run := range 200 {
-		q := NewQueue(uint64(run), .3)
+		random := rand.New(rand.NewPCG(uint64(run), 7))
 		e := evidence(thresholds, 12, lot{requests: 1200})
 		e.Total.Spans = seconds(4, 300, func(int) int64 {
 			k := int64(0)
 			for range 4 {
-				if q.random.Float64() < .04 {
+				if random.Float64() < .04 {
 					k++
 				}
 			}
@@ -153,11 +154,11 @@ func TestBrokenIsRare(t *testing.T) {
 	stopped := 0
 	const runs = 100
 	for run := range runs {
-		q := NewQueue(uint64(run), .3)
+		random := rand.New(rand.NewPCG(uint64(run), 7))
 		spans := seconds(20, 120, func(int) int64 {
 			k := int64(0)
 			for range 20 {
-				if q.random.Float64() < .2 {
+				if random.Float64() < .2 {
 					k++
 				}
 			}

@@ -6,12 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/seed-42693903/lt/internal/client"
 	"github.com/seed-42693903/lt/internal/metric"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // keptOfExemplar is how much of a head and of a body an exemplar keeps.
@@ -156,18 +156,7 @@ func (u *session) message(r *request) string {
 			m = u.resp.Err.Error()
 		}
 	}
-	return shorten(printable(u.script.redactor.RedactString(m)), 500)
-}
-
-// printable is s without control characters: what a target says must not write to
-// the terminal as it pleases.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
+	return shorten(text.Printable(u.script.redactor.RedactString(m), ""), 500)
 }
 
 // statusLine is "422 Unprocessable Entity".

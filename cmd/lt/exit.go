@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/seed-42693903/lt/internal/run"
+	"github.com/seed-42693903/lt/internal/text"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
 
@@ -184,14 +184,7 @@ func indent(s string) string {
 
 // printable is s without the control characters, line breaks apart, with which a
 // hostile target could write to the terminal as it pleases.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
+func printable(s string) string { return text.Printable(s, "\n") }
 
 // joinUsage is all the mistakes as one error; nil when there are none.
 func joinUsage(errs []error) error {

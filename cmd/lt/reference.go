@@ -124,15 +124,6 @@ func (r *reference) Stop() {
 	})
 }
 
-// PIDs are the processes of the data layer and the gateway.
-func (r *reference) PIDs() []int {
-	var all []int
-	for _, c := range r.children {
-		all = append(all, c.cmd.Process.Pid)
-	}
-	return all
-}
-
 // A child is a process that lives as long as its lifeline.
 type child struct {
 	name     string

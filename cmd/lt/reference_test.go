@@ -48,7 +48,7 @@ func referenceParent(how string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(parentSays{ref.URL, ref.Key, ref.PIDs()}); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(parentSays{ref.URL, ref.Key, ref.pids()}); err != nil {
 		os.Exit(1)
 	}
 	switch how {
@@ -163,7 +163,7 @@ func TestReferenceServesAndLeavesNothing(t *testing.T) {
 	if found := entries(t, temp); len(found) != 1 || !strings.HasPrefix(filepath.Base(found[0]), "lt-reference-") {
 		t.Errorf("in the temporary directory: %v", found)
 	}
-	pids := ref.PIDs()
+	pids := ref.pids()
 	if len(pids) != 2 {
 		t.Fatalf("processes %v", pids)
 	}
@@ -257,7 +257,7 @@ func TestReferenceSweepsAndTells(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ref.Stop()
-	if err := syscall.Kill(ref.PIDs()[0], syscall.SIGKILL); err != nil { // the data layer
+	if err := syscall.Kill(ref.pids()[0], syscall.SIGKILL); err != nil { // the data layer
 		t.Fatal(err)
 	}
 	<-ref.children[0].ended
@@ -281,7 +281,7 @@ func TestReferenceSweepsAndTells(t *testing.T) {
 		t.Errorf("after the sweep: %v", found)
 	}
 	next.Stop()
-	wantGone(t, next.PIDs(), temp)
+	wantGone(t, next.pids(), temp)
 }
 
 func TestReferenceThatCannotStart(t *testing.T) {
@@ -312,4 +312,13 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	if got := log.String(); got != "9596979899" {
 		t.Errorf("%q", got)
 	}
+}
+
+// pids are the processes of the data layer and the gateway.
+func (r *reference) pids() []int {
+	var all []int
+	for _, c := range r.children {
+		all = append(all, c.cmd.Process.Pid)
+	}
+	return all
 }

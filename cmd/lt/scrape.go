@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/seed-42693903/lt/internal/probe"
@@ -55,8 +57,9 @@ func (r *runner) watch(ctx context.Context) (*probe.Watcher, error) {
 		ctx = context.WithoutCancel(ctx)
 	}
 	var errs []error
-	for name, err := range probe.Check(ctx, sources) {
-		errs = append(errs, hintf(notReadyf("%s cannot be read: %w", name, err), "leave --scrape or --watch-pid out to run without"))
+	failed := probe.Check(ctx, sources)
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		errs = append(errs, hintf(notReadyf("%s cannot be read: %w", name, failed[name]), "leave --scrape or --watch-pid out to run without"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -2,8 +2,10 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -386,6 +388,35 @@ func TestH2Stuck(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestH2StuckAborted: nor does it hold the user who is writing beyond the end of
+// its context, long before the timeout.
+func TestH2StuckAborted(t *testing.T) {
+	cl := newClient(t, deadPort(t), func(o *Options) { o.HTTP2, o.Timeout = true, time.Hour })
+	c := cl.NewConn()
+	near, far := net.Pipe() // which has no buffer that the request would fit into
+	defer far.Close()
+	c.mux.conn = newH2Conn(cl, dialled{nc: near}, false)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = far.Read(make([]byte, 1)) // it is being written
+		cancel()
+	}()
+	ended := make(chan metric.Sample, 1)
+	go func() {
+		_, s := do(ctx, c, get(t))
+		ended <- s
+	}()
+	select {
+	case s := <-ended:
+		if s.Outcome != metric.Aborted {
+			t.Errorf("%+v", s)
+		}
+		c.Close()
+	case <-time.After(20 * patience):
+		t.Fatal("it is still writing")
+	}
 }
 
 func (f *h2fault) options(o *Options) {

@@ -303,11 +303,16 @@ func (c *h2conn) finish(st *stream, err error) {
 	}
 }
 
-// cancel ends st early, if w still watches it, and tells the peer.
+// cancel ends st early, if w still watches it, and tells the peer. A user who is
+// writing can be called off only by the end of the connection: no later sweep would
+// find a stream that has ended.
 func (c *h2conn) cancel(st *stream, w *watch, err error) {
 	c.mu.Lock()
 	if st.conn.Load() == c && st.open && st.by == w {
 		c.abandon(st, http2.ErrCodeCancel, err)
+		if st == c.flusher && c.handed > c.written {
+			c.fail(err)
+		}
 	}
 	c.flushLater()
 }

@@ -81,6 +81,9 @@ func joined(a, b metricdata.Aggregation) metricdata.Aggregation {
 	case metricdata.Sum[float64]:
 		a.DataPoints = append(a.DataPoints, b.(metricdata.Sum[float64]).DataPoints...)
 		return a
+	case metricdata.Gauge[float64]:
+		a.DataPoints = append(a.DataPoints, b.(metricdata.Gauge[float64]).DataPoints...)
+		return a
 	case metricdata.Histogram[float64]:
 		a.DataPoints = append(a.DataPoints, b.(metricdata.Histogram[float64]).DataPoints...)
 		return a

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,8 +109,8 @@ func (w *Watcher) Close() []string {
 	w.cancel()
 	w.done.Wait()
 	var out []string
-	for name, f := range w.failed {
-		if f.n > 0 {
+	for _, name := range slices.Sorted(maps.Keys(w.failed)) {
+		if f := w.failed[name]; f.n > 0 {
 			out = append(out, fmt.Sprintf("%s could not be read %d of %d times: %v", name, f.n, f.of, f.last))
 		}
 	}

@@ -3,6 +3,7 @@ package smoke
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -164,12 +165,7 @@ func (g *generator) example(media *openapi3.MediaType) (any, error) {
 }
 
 func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }
 
 func (g *generator) reference(field string, s *openapi3.Schema) (any, bool) {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/hex"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -141,7 +141,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		Schema: Schema, Target: cfg.Target.String(), StartedAt: started.UTC(), Seed: cfg.Seed, Safe: cfg.Safe, Gate: cfg.Gate,
 		Health: []Check{}, Operations: []Operated{}, Blockers: []Blocker{}, Reasons: []string{},
 	}
-	e.gen = &generator{contract: cfg.Contract, rng: e.rng, run: hex.EncodeToString(binary48(e.rng)), now: started}
+	e.gen = &generator{contract: cfg.Contract, rng: e.rng, run: fmt.Sprintf("%06x", e.rng.Uint64()&0xffffff), now: started}
 	e.base = strings.TrimRight(cfg.Target.EscapedPath(), "/")
 	if c := cfg.Contract; c != nil {
 		e.plan = NewPlan(c)
@@ -166,7 +166,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	e.calibrate(ctx)
 	e.credential(ctx)
 	if cfg.Scenario != nil {
-		cfg.Scenario.Run(ctx, e.observe)
+		cfg.Scenario.Run(ctx, func(o *Observed) { e.observe(ctx, o) })
 	}
 	if cfg.Generate && cfg.Contract != nil {
 		for _, s := range e.plan.Steps {
@@ -187,11 +187,6 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	e.result.DurationS = float64(time.Since(started).Round(time.Millisecond)) / float64(time.Second)
 	e.result.Finish()
 	return e.result, nil
-}
-
-func binary48(r *rand.Rand) []byte {
-	n := r.Uint64()
-	return []byte{byte(n), byte(n >> 8), byte(n >> 16)}
 }
 
 // declare makes a row for every operation that is expected.
@@ -583,9 +578,7 @@ func (e *engine) fill(x *sent, s *Step, args map[string]string, m *member, own b
 	x.step, x.name, x.known, x.args, x.member, x.ownID = s, s.Name(), true, args, m, own
 	if x.ok() {
 		parents := map[string]string{}
-		for k, v := range args {
-			parents[k] = v
-		}
+		maps.Copy(parents, args)
 		if _, own, ok := itemOf(s.Path); ok {
 			delete(parents, own)
 		}
@@ -650,10 +643,7 @@ func (e *engine) tryOtherIDs(ctx context.Context, s *Step, args map[string]strin
 	coll := s.need("path", last).Collection
 	_, used := m.id(last, coll)
 	for _, other := range m.otherIDs(used, coll) {
-		again := map[string]string{}
-		for k, v := range args {
-			again[k] = v
-		}
+		again := maps.Clone(args)
 		again[last] = plainText(m.fields[other])
 		r, cannot := e.build(ctx, s, again, known, m.fields)
 		if cannot != "" {
@@ -710,23 +700,17 @@ func (e *engine) cleanUp(ctx context.Context) {
 				}
 				param := pathParams(s.Path)
 				last := param[len(param)-1]
-				args := map[string]string{}
-				for k, v := range m.args {
-					args[k] = v
-				}
 				v, _ := m.id(last, s.Makes)
 				if v == nil {
 					continue
 				}
+				args := map[string]string{}
+				maps.Copy(args, m.args)
 				args[last] = plainText(v)
 				if r, cannot := e.build(ctx, s, args, nil, nil); cannot == "" {
 					if x := e.send(ctx, r); x.ok() || x.status() == 404 {
-						m.deleted = true
-						if x.ok() {
-							e.result.Rows.Deleted++
-						} else {
-							e.result.Rows.Deleted++ // with its parent
-						}
+						m.deleted = true // a 404: with its parent
+						e.result.Rows.Deleted++
 					}
 				}
 			}
@@ -760,7 +744,7 @@ func (e *engine) probe(ctx context.Context) {
 }
 
 // observe takes an exchange of the scenario.
-func (e *engine) observe(o *Observed) {
+func (e *engine) observe(ctx context.Context, o *Observed) {
 	row := e.rows[o.Endpoint.Name()]
 	if row == nil {
 		e.add(&Operated{Name: o.Endpoint.Name(), Method: o.Endpoint.Method, Path: o.Endpoint.Path, State: NotExercised})
@@ -803,7 +787,7 @@ func (e *engine) observe(o *Observed) {
 			if from, ok := e.store.origins[value]; ok {
 				x.ownID, x.member = true, from.member
 				if x.status() == 404 {
-					e.findWrongID(context.Background(), x, value, from)
+					e.findWrongID(ctx, x, value, from)
 				}
 			}
 		}
@@ -818,7 +802,7 @@ func (e *engine) observe(o *Observed) {
 			e.result.Rows.Deleted++
 		}
 	}
-	e.settle(context.Background(), row, x)
+	e.settle(ctx, row, x)
 }
 
 // explain is the failed create that keeps an endpoint of a scenario from being

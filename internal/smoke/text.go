@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/seed-42693903/lt/internal/client"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 // kept is how much of a head and of a body an exchange keeps; redactMargin is how
@@ -52,12 +52,7 @@ func redactedHead(r redactor, head []byte) string {
 // printable is s without control characters: what a target says must not write to
 // a terminal as it pleases.
 func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\ufffd"))
+	return text.Printable(strings.ToValidUTF8(s, "\ufffd"), "")
 }
 
 func shorten(s string, n int) string {

@@ -5,6 +5,7 @@ package text
 import (
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Nearest is the name of known that a typing error may have turned into got;
@@ -58,6 +59,17 @@ func Quote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Printable is s without the control characters, those of keep apart, with which a
+// hostile target could write to the terminal as it pleases.
+func Printable(s, keep string) string {
+	return strings.Map(func(r rune) rune {
+		if (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) && !strings.ContainsRune(keep, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // Slug is s as a name that a directory may have on every system: letters, digits,

@@ -321,3 +321,12 @@ func gatewayChild(env *environ, cfg childConfig) (service, func() error, error) 
 	}
 	return gw, func() error { return nil }, cfg.Faults.wrap(gw)
 }
+
+// pids are the processes of the platform.
+func (r *reference) pids() []int {
+	var all []int
+	for _, c := range r.children {
+		all = append(all, c.cmd.Process.Pid)
+	}
+	return all
+}

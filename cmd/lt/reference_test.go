@@ -313,12 +313,3 @@ func TestTailKeepsTheEnd(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
-
-// pids are the processes of the data layer and the gateway.
-func (r *reference) pids() []int {
-	var all []int
-	for _, c := range r.children {
-		all = append(all, c.cmd.Process.Pid)
-	}
-	return all
-}

@@ -76,7 +76,7 @@ func (r *runner) watch(ctx context.Context) (*probe.Watcher, error) {
 // family are the target's processes that lt knows to run on this machine.
 func (r *runner) family() []int {
 	if r.reference != nil {
-		return append(r.reference.PIDs(), r.o.watchedPIDs...)
+		return append(r.reference.pids(), r.o.watchedPIDs...)
 	}
 	return r.o.watchedPIDs
 }

@@ -76,6 +76,9 @@ func startExport(ctx context.Context, env *environ, o *runOptions, p *run.Plan) 
 }
 
 func (e *exporter) close() {
+	if e == nil {
+		return
+	}
 	if e.sender != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), exportEnd)
 		defer cancel()

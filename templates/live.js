@@ -41,7 +41,7 @@
     const axis = { stroke: () => color("soft"), font: "11.5px " + getComputedStyle(document.body).fontFamily, ticks: { show: false }, grid: { stroke: () => color("faint"), width: 1 } };
     const size = () => ({ width: Math.max(box.clientWidth, 50), height: box.clientHeight });
     const u = new uPlot({
-      ...size(), padding: [10, 8, 0, 0], legend: { show: false },
+      ...size(), padding: [10, 20, 0, 0], legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "lt" } },
       scales: {
         x: { time: false, range: (_, min, max) => [0, Math.max(max || 0, Math.min(about.seconds, 60), 1)] },
@@ -79,7 +79,7 @@
   }
   function show(i) { // the values under the cursor, else the last ones
     const p = points[i ?? points.length - 1];
-    for (const c of charts) c.names.forEach((n, k) => put(c.legend[k], p ? number(columns[n](p)) : ""));
+    for (const c of charts) c.names.forEach((n, k) => put(c.legend[k], p ? number(columns[n](p), n === "users" ? 0 : undefined) : ""));
   }
   chart("g-rate", ["attempts", "failed"]);
   chart("g-time", ["p50", "p95", "p99"]);
@@ -162,7 +162,7 @@
     });
     at("none").hidden = s.failures.length > 0;
     at("failures").hidden = s.failures.length === 0;
-    at("failures").querySelector("tbody").replaceChildren(...s.failures.map((f) => row([[number(f.n, 0), "r"], [f.class.replace(/^status_/, "status "), ""], [f.endpoint, "name"]])));
+    at("failures").querySelector("tbody").replaceChildren(...s.failures.map((f) => row([[f.class.replace(/^status_/, "status "), "kind"], [f.endpoint, "name"], [number(f.n, 0), "r"]])));
   }
 
   // The load's control.

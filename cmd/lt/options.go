@@ -51,11 +51,11 @@ type runOptions struct {
 	noPreflight    bool
 	noTrace        bool
 	dryRun         bool
-	confirmed      string  // host
+	confirmed      string        // host
 	ui             *string       // where to show the run; empty: at the default; nil: nowhere
 	linger         time.Duration // how long the view stays after the run
-	prometheus     string  // address to serve the run's metrics at
-	otlp           *string // where to send them; empty: where OpenTelemetry's variables say
+	prometheus     string        // address to serve the run's metrics at
+	otlp           *string       // where to send them; empty: where OpenTelemetry's variables say
 	out            string
 	copies         map[string]string // format -> path
 	seed           uint64

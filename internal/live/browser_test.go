@@ -169,7 +169,7 @@ func TestBrowserShowsARun(t *testing.T) {
 	wants(t, first, ink, "true")
 	wants(t, first, "document.getElementById('s-p95').textContent", "39.0")
 	wants(t, first, "document.querySelector('#endpoints tbody tr').cells[1].textContent", "3,465")
-	wants(t, first, "document.querySelector('#failures tbody').textContent", "30status 503GET /api/v1/agents/{id}")
+	wants(t, first, "document.querySelector('#failures tbody').textContent", "status 503GET /api/v1/agents/{id}30")
 	wants(t, first, "[...document.querySelectorAll('#thresholds .pill')].map(p => p.textContent).join()", "holds,not proven yet,broken")
 
 	second := tab(t, browser, s) // sees what the first does

@@ -491,17 +491,16 @@ func TestAStuckViewerSlowsNobody(t *testing.T) {
 	for i := range wide {
 		wide[i].Expression = strings.Repeat("x", 100)
 	}
-	s.Judged(wide)        // 30 kB a state
-	feed(t, s, 0, 2*most) // 200 MB for whoever read it all
-	took := time.Since(began)
-	if took > patience {
-		t.Errorf("%d intervals took %v", 2*most, took)
+	s.Judged(wide) // 30 kB a state
+	const n = 1000 // 30 MB for whoever read it all
+	feed(t, s, 0, n)
+	if took := time.Since(began); took > patience {
+		t.Errorf("%d intervals took %v", n, took)
 	}
 	v := watch(t, s, "")
-	if ps, _ := v.points(); len(ps) < most/2 {
-		t.Errorf("one who reads is sent %d points", len(ps))
+	if ps, _ := v.points(); len(ps) != n {
+		t.Errorf("one who reads is sent %d points of %d", len(ps), n)
 	}
-	t.Logf("%d intervals took %v", 2*most, took)
 }
 
 func until(t *testing.T, what string, ok func() bool) {

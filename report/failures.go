@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/hop"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
 )
@@ -38,6 +39,10 @@ type failureEntry struct {
 	FirstSeen  time.Time       `json:"first_seen"`
 	LastSeen   time.Time       `json:"last_seen"`
 	Exemplars  []exemplarEntry `json:"exemplars"`
+
+	Hop            hop.Hop  `json:"hop,omitempty"`
+	HopEvidence    []string `json:"hop_evidence,omitempty"`
+	UpstreamStatus int      `json:"upstream_status,omitempty"`
 }
 
 // An exemplarEntry is one failed request. Secrets have been masked in it.
@@ -69,6 +74,7 @@ func Failures(w io.Writer, r *run.Result, _ Options) error {
 		e := failureEntry{
 			Endpoint: c.Endpoint, Class: c.Class, Count: c.Count, Share: c.Share, FirstSeenS: c.FirstSeenS, LastSeenS: c.LastSeenS,
 			FirstSeen: moment(c.FirstSeenS), LastSeen: moment(c.LastSeenS), Exemplars: []exemplarEntry{},
+			Hop: c.Hop, HopEvidence: c.HopEvidence, UpstreamStatus: c.UpstreamStatus,
 		}
 		for i := range c.Exemplars {
 			e.Exemplars = append(e.Exemplars, entry(&c.Exemplars[i], r.Target))

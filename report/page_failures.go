@@ -23,7 +23,7 @@ type failureView struct {
 	Count, Class    string
 	Endpoint        string
 	Share, When, At string
-	Message         string
+	Message, Hop    string
 	Blocks          []block
 	Absent          string         // why there is no exchange
 	Others          []exchangeView // that failed alike, and say something else
@@ -46,7 +46,7 @@ func (p *page) failures(r *run.Result) {
 		}
 		v := failureView{
 			Open: i < openFailures, Count: count(f.Count), Class: clean(f.Class, 60), Endpoint: clean(f.Endpoint, maxName), Share: percent(f.Share) + " %",
-			When: "from " + clock(math.Floor(f.FirstSeenS)) + " to " + clock(math.Ceil(f.LastSeenS)), Absent: "No exchange of this kind was kept.",
+			Hop: hopText(&f), When: "from " + clock(math.Floor(f.FirstSeenS)) + " to " + clock(math.Ceil(f.LastSeenS)), Absent: "No exchange of this kind was kept.",
 		}
 		for i := range f.Exemplars {
 			e := &f.Exemplars[i]
@@ -73,6 +73,18 @@ func (p *page) failures(r *run.Result) {
 		}
 		p.Failures = append(p.Failures, v)
 	}
+}
+
+// hopText is whom a failure is attributed to, and why; "": nobody knows.
+func hopText(f *run.Failure) string {
+	if f.Hop == "" {
+		return ""
+	}
+	text := "hop " + clean(string(f.Hop), 24)
+	if len(f.HopEvidence) > 0 {
+		text += ": " + clean(strings.Join(f.HopEvidence, "; "), maxMessage)
+	}
+	return text
 }
 
 // exchange is what went over the wire, as blocks of text.

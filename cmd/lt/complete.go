@@ -26,6 +26,7 @@ func addCompletions(root *cobra.Command) {
 	}
 	for path, arg := range map[string]cobra.CompletionFunc{
 		"run":            completeOnce(append(builtinNames(scenarios.KindScenario), suiteName+"\tlight, normal, peak and endurance, with one index"), filesToo),
+		"smoke":          completeOnce(builtinNames(scenarios.KindScenario), filesToo),
 		"report":         completeRun,
 		"compare":        completeRuns,
 		"baseline set":   completeRun,

@@ -55,9 +55,14 @@ func (s *settings) list(name, short, kind, usage string) {
 // --spawn-rate from LT_SPAWN_RATE. Empty variables count as not set.
 func (s *settings) fromEnv(except ...string) {
 	s.mistakes = append(s.mistakes, s.env.unknownFlags...)
-	s.typed = map[string]bool{}
+	first := s.typed == nil // what it set itself is not typed when it is called again
+	if first {
+		s.typed = map[string]bool{}
+	}
 	s.flags.VisitAll(func(f *pflag.Flag) {
-		s.typed[f.Name] = f.Changed
+		if first {
+			s.typed[f.Name] = f.Changed
+		}
 		variable := "LT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		if !f.Changed && f.Name != "help" && !slices.Contains(except, f.Name) {
 			if v := s.env.Getenv(variable); v != "" {

@@ -12,7 +12,7 @@ import (
 const module = "github.com/seed-42693903/lt/"
 
 // TestImports holds the direction in which the packages may know each other:
-// metric <- load, client, verdict <- run <- scenarios, report <- cmd/lt.
+// metric <- load, client, verdict, hop <- run <- smoke, scenarios, report <- cmd/lt.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
 	if err != nil {
@@ -44,6 +44,8 @@ func TestImports(t *testing.T) {
 		{"internal/load", []string{module + "internal/client"}, "the engine knows no protocol"},
 		{"internal/client", []string{module + "internal/load"}, "a protocol knows no schedule"},
 		{"internal/metric", []string{"net", "os", "database"}, "measurement does no I/O"},
+		{"internal/smoke", []string{module + "internal/load"}, "a smoke is no load"},
+		{"internal/hop", []string{"net", "os", "database"}, "judgement does no I/O"},
 		{"internal/verdict", []string{"net", "os", "database"}, "judgement does no I/O"},
 		{"report", []string{module + "internal/load"}, "a report renders a saved run"},
 		{"fixtures/", []string{module + "internal", module + "report", module + "scenarios", module + "templates", module + "cmd"}, "the platform and the instrument do not know each other"},

@@ -49,6 +49,7 @@ type runOptions struct {
 	wait           time.Duration
 	seeded         bool
 	noPreflight    bool
+	smokeFirst     bool
 	noTrace        bool
 	dryRun         bool
 	confirmed      string        // host
@@ -108,6 +109,7 @@ func addRunFlags(s *settings) {
 	addWatchFlags(s)
 	s.text("wait", "", "DURATION", "wait so long for the target to answer")
 	f.Bool("no-preflight", false, "send no request before the load")
+	f.Bool("smoke-first", false, "try every step once before the load, and stop there (exit 6) when something is broken")
 	f.Bool("no-trace", false, "send no traceparent header")
 	f.Bool("dry-run", false, "print the plan and stop; with -v the first requests of each persona too")
 	s.text("confirm-target", "", "HOST", "allow more than 50 requests/s to this public host")
@@ -131,8 +133,9 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	s.fromEnv("api-key", "concurrency")
 	o := &runOptions{
 		lookup: s.env.lookup, reference: s.boolean("reference"), insecure: s.boolean("insecure"), noPreflight: s.boolean("no-preflight"),
-		noTrace: s.boolean("no-trace"),
-		dryRun:  s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
+		smokeFirst: s.boolean("smoke-first"),
+		noTrace:    s.boolean("no-trace"),
+		dryRun:     s.boolean("dry-run"), quiet: s.boolean("quiet"), verbose: s.boolean("verbose"), noColor: s.boolean("no-color"),
 		faults: s.str("faults"), confirmed: s.str("confirm-target"), out: s.str("out"),
 		timeout: s.duration("timeout", client.DefaultTimeout), connectTimeout: s.duration("connect-timeout", client.DefaultConnectTimeout),
 		wait: s.duration("wait", 0), labels: s.pairs("label"), seed: s.seed("seed", 0), seeded: s.given("seed"), onInconclusive: s.str("on-inconclusive"),

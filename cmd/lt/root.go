@@ -83,6 +83,7 @@ Start here:
 	scenariosCmd.Long = scenariosPage
 	root.AddCommand(
 		newRunCmd(env),
+		newSmokeCmd(env),
 		newReportCmd(env),
 		newCompareCmd(env),
 		newBaselineCmd(env),

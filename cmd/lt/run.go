@@ -134,6 +134,9 @@ func (r *runner) run(parent context.Context) error {
 	if err := r.preflight(before); err != nil {
 		return r.signals.ended(err)
 	}
+	if err := r.smokeBefore(before); err != nil {
+		return r.signals.ended(err)
+	}
 	loading()
 	return r.load("", func() (*run.Dir, error) { return run.Create(r.o.out, r.plan) })
 }
@@ -144,13 +147,7 @@ func (r *runner) prepare() error {
 	r.clock = metric.NewClock()
 	r.guard = newGuard(r.env, o)
 	var err error
-	r.client, err = client.New(client.Options{
-		Target: o.target, Clock: r.clock, Timeout: o.timeout, ConnectTimeout: o.connectTimeout,
-		Allow: r.guard.allow, Lookup: r.env.Lookup,
-		TLS: o.conn.tls, NoResume: o.conn.noResume, HTTP2: o.conn.http2, Connections: o.conn.connections, NoKeepAlive: o.conn.noKeepAlive,
-		Proxy: o.conn.proxy, Detours: o.conn.detours, Pins: o.conn.pins, Sources: o.conn.sources, Refresh: o.conn.refresh,
-	})
-	if err != nil {
+	if r.client, err = client.New(o.clientOptions(r.env, r.guard, r.clock)); err != nil {
 		return usageErrorf("%w", err)
 	}
 	r.script, err = o.scenario.Compile(scenarios.CompileOptions{
@@ -165,6 +162,15 @@ func (r *runner) prepare() error {
 	}
 	redactPlan(o.redactor, r.plan)
 	return nil
+}
+
+// clientOptions are those of a client of the target.
+func (o *runOptions) clientOptions(env *environ, g *guard, clock metric.Clock) client.Options {
+	return client.Options{
+		Target: o.target, Clock: clock, Timeout: o.timeout, ConnectTimeout: o.connectTimeout, Allow: g.allow, Lookup: env.Lookup,
+		TLS: o.conn.tls, NoResume: o.conn.noResume, HTTP2: o.conn.http2, Connections: o.conn.connections, NoKeepAlive: o.conn.noKeepAlive,
+		Proxy: o.conn.proxy, Detours: o.conn.detours, Pins: o.conn.pins, Sources: o.conn.sources, Refresh: o.conn.refresh,
+	}
 }
 
 // load runs the load and reports it. create makes the run's directory; part is its

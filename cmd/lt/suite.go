@@ -215,7 +215,10 @@ func (u *suite) prepare(ctx context.Context) ([]*runner, error) {
 			return nil, err
 		}
 	}
-	return runners, runners[missing[0]].preflight(ctx)
+	if err := runners[missing[0]].preflight(ctx); err != nil {
+		return nil, err
+	}
+	return runners, runners[missing[0]].smokeBefore(ctx)
 }
 
 // compare refuses to go on with a suite whose runs would not be alike.

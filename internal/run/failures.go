@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/hop"
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
@@ -54,6 +55,12 @@ func (c *Collector) addExemplar(e *metric.Exemplar) {
 // failureResults is the classes of failures, the most frequent first.
 func (c *Collector) failureResults() []Failure {
 	var out []Failure
+	var traits hop.Traits
+	for _, f := range c.failures {
+		for i := range f.exemplars {
+			traits.Learn(f.exemplars[i].Response)
+		}
+	}
 	for _, f := range c.failures {
 		s := &c.each[f.endpoint]
 		share := 1.0
@@ -64,11 +71,24 @@ func (c *Collector) failureResults() []Failure {
 			Endpoint: s.Name, Class: f.class, Count: f.count, Share: round(share, 6),
 			FirstSeenS: seconds(f.first), LastSeenS: seconds(f.last), Exemplars: f.exemplars,
 		})
+		out[len(out)-1].attribute(traits)
 	}
 	slices.SortStableFunc(out, func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Class, b.Class))
 	})
 	return out
+}
+
+// attribute says which hop made the failure, by its first exemplar.
+func (f *Failure) attribute(traits hop.Traits) {
+	e := f.First()
+	if e == nil {
+		return
+	}
+	v := hop.Attribute(hop.Answer{
+		Class: e.Class, Phase: e.Phase, Status: e.Status, Head: e.Response, Body: e.ResponseBody, Traits: traits,
+	})
+	f.Hop, f.HopEvidence, f.UpstreamStatus = v.Hop, v.Evidence, v.UpstreamStatus
 }
 
 // What changes from one failure to the next though both say the same, in the

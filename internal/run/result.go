@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/hop"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
@@ -55,6 +56,9 @@ type Result struct {
 	Timeline   []Point          `json:"timeline"`
 	Events     []Event          `json:"events,omitempty"`
 	Comparison *Comparison      `json:"comparison,omitempty"` // absent: there was nothing to compare with
+
+	Distribution *Distribution `json:"distribution,omitempty"`
+	Heatmap      *Heatmap      `json:"heatmap,omitempty"`
 
 	Environment Environment `json:"environment"`
 	NotShown    []string    `json:"not_shown"`
@@ -209,6 +213,7 @@ type EndpointResult struct {
 	Response   *Latency         `json:"response_time_ms,omitempty"`
 	Service    *Latency         `json:"service_time_ms,omitempty"`
 	FailedTime *Latency         `json:"failed_response_time_ms,omitempty"`
+	Timeline   *Course          `json:"timeline,omitempty"`
 	Phases     *Phases          `json:"phases_ms,omitempty"`
 	Outcomes   map[string]int64 `json:"outcomes"`
 	Verdict    verdict.Verdict  `json:"verdict"` // of the thresholds that bear on it; none: nothing was asked, or not exercised
@@ -223,6 +228,10 @@ type Failure struct {
 	FirstSeenS float64           `json:"first_seen_s"`        // start of the interval, since the run's start
 	LastSeenS  float64           `json:"last_seen_s"`         // end of the interval
 	Exemplars  []metric.Exemplar `json:"exemplars,omitempty"` // at most 3, the first ones, no two of which say the same
+
+	Hop            hop.Hop  `json:"hop,omitempty"`             // client, network, gateway, upstream or unknown: who made the first exemplar; absent: none was kept
+	HopEvidence    []string `json:"hop_evidence,omitempty"`    // why, the strongest first
+	UpstreamStatus int      `json:"upstream_status,omitempty"` // what the upstream answered the gateway; absent: unknown
 }
 
 // First is the first failure of the class that was kept whole; nil: none was.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/hop"
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
@@ -78,6 +79,7 @@ var enums = map[reflect.Type][]any{
 	},
 	reflect.TypeFor[metric.Model]():  {metric.Closed, metric.Open},
 	reflect.TypeFor[metric.Period](): {metric.Warmup, metric.Measured, metric.Drain},
+	reflect.TypeFor[hop.Hop]():       {hop.Client, hop.Network, hop.Gateway, hop.Upstream, hop.Unknown},
 }
 
 func (g *schemaMaker) schema(t reflect.Type) map[string]any {
@@ -97,7 +99,11 @@ func (g *schemaMaker) schema(t reflect.Type) map[string]any {
 	case reflect.Float64, reflect.Float32:
 		return map[string]any{"type": "number"}
 	case reflect.Slice:
-		return map[string]any{"type": "array", "items": g.schema(t.Elem())}
+		items := g.schema(t.Elem())
+		if name, ok := items["type"].(string); ok && t.Elem().Kind() == reflect.Pointer {
+			items["type"] = []string{name, "null"}
+		}
+		return map[string]any{"type": "array", "items": items}
 	case reflect.Map:
 		return map[string]any{"type": "object", "additionalProperties": g.schema(t.Elem())}
 	case reflect.Struct:

@@ -292,7 +292,7 @@ func (r *runner) compare(c *run.Collector, result *run.Result, dir string) error
 	if r.baseMissing != "" {
 		result.Notes = append(result.Notes, r.baseMissing)
 	}
-	if len(r.base) == 0 {
+	if len(r.base) == 0 || result.Edited { // the result says so
 		return nil
 	}
 	comparison, err := run.Compare(r.base, []*run.Source{run.NewSource(dir, c, result)}, false)

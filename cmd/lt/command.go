@@ -15,6 +15,7 @@ func (o *runOptions) repeat(s *settings, what string) string {
 		for _, v := range f.values {
 			switch {
 			case slices.Contains([]string{"cooldown", "continue", "ab", "pairs", "repeat", "save-baseline"}, f.name): // of the whole, not of this run
+			case slices.Contains([]string{"prometheus", "otlp", "ui", "ui-linger"}, f.name): // who watched, not what was run
 			case f.name == "api-key" && !strings.HasPrefix(v, "env:") && !strings.HasPrefix(v, "@"):
 				words = append(words, "--api-key", "env:LT_API_KEY")
 			case f.name == "header" && client.SecretHeader(strings.SplitN(v, ":", 2)[0]):

@@ -40,7 +40,7 @@ var exitMeaning = []struct {
 	{exitContract, "the contract is broken (smoke)"},
 	{exitRegression, "regression against the baseline"},
 	{exitThreshold, "a threshold failed"},
-	{exitInterrupted, "interrupted (Ctrl-C)"},
+	{exitInterrupted, "interrupted (Ctrl-C, or the live view's stop)"},
 	{exitTerminated, "terminated (SIGTERM)"},
 }
 
@@ -68,6 +68,8 @@ func exitOf(r *run.Result, signal int, onInconclusive string) int {
 		return exitThreshold
 	case signal != 0:
 		return signal
+	case r.Interrupted == run.StoppedByHand:
+		return exitInterrupted
 	case r.Verdict == verdict.Invalid:
 		return exitInvalid
 	case failed || r.Verdict == verdict.Fail || r.Interrupted == run.StoppedByThreshold:

@@ -66,7 +66,7 @@ func startExport(ctx context.Context, env *environ, o *runOptions, p *run.Plan) 
 	}
 	if o.otlp != nil {
 		if e.sender, err = export.Send(ctx, *o.otlp, version(), e.meter, func(err error) {
-			fmt.Fprintf(env.Stderr, "lt: warning: --otlp: %s\n", printable(err.Error()))
+			fmt.Fprintf(env.Stderr, "lt: warning: --otlp: %s; the run goes on, and is sent where that can be\n", printable(err.Error()))
 		}); err != nil {
 			e.close()
 			return nil, fmt.Errorf("--otlp: %w", err)
@@ -76,12 +76,13 @@ func startExport(ctx context.Context, env *environ, o *runOptions, p *run.Plan) 
 }
 
 func (e *exporter) close() {
+	if e == nil {
+		return
+	}
 	if e.sender != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), exportEnd)
 		defer cancel()
-		if err := e.sender.Close(ctx); err != nil {
-			fmt.Fprintf(e.env.Stderr, "lt: warning: --otlp: %s\n", printable(err.Error()))
-		}
+		_ = e.sender.Close(ctx) // it has been told
 	}
 	if e.server != nil {
 		_ = e.server.Close()

@@ -22,6 +22,8 @@ type guard struct {
 	host   string
 	public func(netip.Addr) bool
 	open   atomic.Bool // any address will do: confirmed, or a light load
+
+	confirmed bool
 }
 
 func newGuard(env *environ, o *runOptions) *guard {
@@ -31,6 +33,7 @@ func newGuard(env *environ, o *runOptions) *guard {
 	}
 	for _, allowed := range append(slices.Clone(o.scenario.AllowTargets), o.confirmed) {
 		if allowed != "" && strings.EqualFold(allowed, g.host) {
+			g.confirmed = true
 			g.open.Store(true)
 		}
 	}

@@ -54,6 +54,8 @@ func TestImports(t *testing.T) {
 		{"internal/", []string{module + "fixtures"}, "the platform and the instrument do not know each other"},
 		{"report", []string{module + "fixtures"}, "the platform and the instrument do not know each other"},
 		{"scenarios", []string{module + "fixtures", module + "report"}, "the platform and the instrument do not know each other"},
+		{"internal/live", []string{module + "internal/load", module + "internal/run", module + "internal/client"}, "the view is shown a run, and makes none"},
+		{"internal/export", []string{module + "internal/load", module + "internal/run", module + "internal/client"}, "the metrics are shown a run, and make none"},
 		{"templates", []string{module}, "templates is a leaf"},
 		{"internal/text", []string{module}, "words and figures need nothing"},
 	}

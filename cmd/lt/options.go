@@ -52,9 +52,11 @@ type runOptions struct {
 	smokeFirst     bool
 	noTrace        bool
 	dryRun         bool
-	confirmed      string  // host
-	prometheus     string  // address to serve the run's metrics at
-	otlp           *string // where to send them; empty: where OpenTelemetry's variables say
+	confirmed      string        // host
+	ui             *string       // where to show the run; empty: at the default; nil: nowhere
+	linger         time.Duration // how long the view stays after the run
+	prometheus     string        // address to serve the run's metrics at
+	otlp           *string       // where to send them; empty: where OpenTelemetry's variables say
 	out            string
 	copies         map[string]string // format -> path
 	seed           uint64
@@ -119,6 +121,7 @@ func addRunFlags(s *settings) {
 			s.text(r.Name, "", "PATH", "write "+r.File+" there too (- for stdout): "+r.About)
 		}
 	}
+	addUIFlags(s)
 	addExportFlags(s)
 	s.text("seed", "", "N", "seed of everything random (default: a new one, reported)")
 	f.BoolP("quiet", "q", false, "print no progress and no summary")
@@ -173,6 +176,7 @@ func parseRunOptions(s *settings, what string) (*runOptions, error) {
 	o.class = s.env.Getenv("LT_ENV_CLASS")
 	o.parseHeaders(s)
 	o.parseExport(s)
+	o.parseUI(s)
 	o.parseKey(s)
 	o.parseScenario(s, what)
 	o.parseWatched(s)

@@ -208,6 +208,13 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 		RunID: r.plan.RunID, Profile: r.plan.Profile, Script: r.script, Recorders: recorders,
 		Clock: r.clock, Seed: r.plan.Seed, Monitor: load.NewMonitor(r.family()...), Waiter: load.NewWaiter(), Patience: r.o.timeout,
 	})
+	view, err := r.startView(engine)
+	if err != nil {
+		exported.close()
+		journal.Close()
+		return err
+	}
+	defer view.close()
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {
@@ -222,12 +229,15 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 	progress := newProgress(r.env, r.o, r.plan)
 	judge := &judge{plan: r.plan, journal: journal, engine: engine}
 	observers := []load.Observer{
-		{Name: "journal", Observe: judge.observing(redacting(r.o.redactor, journal.Observe)), Blocking: true},
+		{Name: "journal", Observe: view.judging(journal, judge.observing(redacting(r.o.redactor, journal.Observe))), Blocking: true},
 		{Name: "progress", Observe: progress.observe},
 	}
 	if exported != nil {
 		defer exported.close()
 		observers = append(observers, load.Observer{Name: "export", Observe: exported.meter.Observe})
+	}
+	if view != nil {
+		observers = append(observers, load.Observer{Name: "live view", Observe: view.server.Observe})
 	}
 	runErr := engine.Run(r.signals.ctx, observers...)
 	progress.close()
@@ -240,6 +250,7 @@ func (r *runner) load(part string, create func() (*run.Dir, error)) error {
 		runErr = err
 	}
 	err = r.finish(dir, result, runErr)
+	defer view.finish(r, result, dir.Path)
 	if e := r.keep(dir.Path, part); e != nil {
 		printError(r.env.redacted(r.env.Stderr), e)
 		if exitCodeOf(err) == exitPass {

@@ -3,6 +3,8 @@ package export
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -16,16 +18,28 @@ import (
 
 // A Sender sends a Meter's figures over OTLP/HTTP, at the interval of
 // OTEL_METRIC_EXPORT_INTERVAL. Close sends the last ones.
-type Sender struct{ provider *sdk.MeterProvider }
+type Sender struct {
+	provider *sdk.MeterProvider
+	complain func(error)
+}
 
 // Send sends to endpoint, a URL whose path is /v1/metrics where it has none. An
 // empty one leaves everything to OpenTelemetry's variables: OTEL_EXPORTER_OTLP_*,
-// OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME. complain is told what could not be
-// sent; the run goes on.
+// OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME. complain is told the first time that
+// something could not be sent, and no other; the run goes on.
 func Send(ctx context.Context, endpoint, version string, m *Meter, complain func(error)) (*Sender, error) {
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(complain))
+	var once sync.Once
+	first := func(err error) { once.Do(func() { complain(err) }) }
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(first))
 	var options []otlpmetrichttp.Option
 	if endpoint != "" {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			return nil, err
+		}
+		if u.Path == "" || u.Path == "/" {
+			endpoint = u.JoinPath("/v1/metrics").String() // which OpenTelemetry does for its variables only
+		}
 		options = append(options, otlpmetrichttp.WithEndpointURL(endpoint))
 	}
 	exporter, err := otlpmetrichttp.New(ctx, options...)
@@ -38,11 +52,18 @@ func Send(ctx context.Context, endpoint, version string, m *Meter, complain func
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
 	reader := sdk.NewPeriodicReader(exporter, sdk.WithProducer(m))
-	return &Sender{sdk.NewMeterProvider(sdk.WithReader(reader), sdk.WithResource(res))}, nil
+	return &Sender{sdk.NewMeterProvider(sdk.WithReader(reader), sdk.WithResource(res)), first}, nil
 }
 
-// Close sends what is left, for at most as long as ctx.
-func (s *Sender) Close(ctx context.Context) error { return s.provider.Shutdown(ctx) }
+// Close sends what is left, for at most as long as ctx. Its error has been told to
+// complain, if nothing was before.
+func (s *Sender) Close(ctx context.Context) error {
+	err := s.provider.Shutdown(ctx)
+	if err != nil {
+		s.complain(err)
+	}
+	return err
+}
 
 // Produce gives every series to OpenTelemetry's reader.
 func (m *Meter) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"strconv"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func (r *Runner) driveClosed() {
 			for len(stops) > cmd.users {
 				set(-1, 0)
 			}
-			r.note("users", "set by hand")
+			r.note("users", strconv.Itoa(cmd.users))
 		case !woke:
 			return
 		case ok:

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,7 +130,7 @@ func (r *Runner) driveOpen() {
 			rest := Profile{Stages: []Stage{{0, cmd.rate}, {last - now, cmd.rate}}, Arrivals: r.Profile.Arrivals}
 			offset, pacer = now, NewPacer(&rest, r.Seed+uint64(now))
 			due, ok = pacer.Next()
-			r.note("rate", "set by hand")
+			r.note("rate", strconv.FormatFloat(cmd.rate, 'g', -1, 64)+"/s")
 		case !woke:
 			for ; ok && offset+due < r.stopAt; due, ok = pacer.Next() {
 				if r.stopAt >= last && r.since()-(offset+due) <= lastCall {

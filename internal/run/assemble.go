@@ -24,7 +24,7 @@ func (c *Collector) Result() *Result {
 		Purpose: p.Purpose, Workload: p.Workload, Target: p.Target, Reference: p.Reference, Labels: p.Labels,
 		Model: p.Profile.Model, Load: p.Load(), StartedAt: p.StartedAt, DurationS: seconds(c.end),
 		PlannedS: seconds(c.planned()), MeasuredS: seconds(c.window), Complete: c.final,
-		Interrupted: c.interrupted(), Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
+		Interrupted: c.interrupted(), Edited: len(c.edits()) > 0, Seed: p.Seed, Insecure: p.Insecure, Command: p.Command,
 		Verdict: j.Verdict, Reasons: j.Reasons,
 		Setup: p.Setup, Preflight: p.Preflight, Warmup: c.total.Warmup, WarmupS: seconds(c.warmup),
 		Totals: c.totals(&ev), Thresholds: j.Thresholds, Drift: j.Drift,
@@ -41,6 +41,7 @@ func (c *Collector) Result() *Result {
 		r.Verdict = verdict.Inconclusive
 		r.Reasons = append([]string{fmt.Sprintf("the run was cut off after %s of %s; what was shown until then:", brief(c.end), brief(c.planned()))}, r.Reasons...)
 	}
+	r.stampEdits(c.edits())
 	if p.Setup != nil {
 		r.Notes = append(r.Notes, p.Setup.sentence("setup"))
 	}
@@ -123,7 +124,7 @@ func (p *Plan) planned() time.Duration {
 func (c *Collector) interrupted() string {
 	for _, e := range c.events {
 		switch e.Kind {
-		case "interrupted", "killed", "journal", StoppedByThreshold:
+		case "interrupted", "killed", "journal", StoppedByThreshold, StoppedByHand:
 			return e.Kind
 		case "end":
 			return ""
@@ -167,8 +168,11 @@ func (c *Collector) Evidence() verdict.Evidence {
 }
 
 // due is how many iterations the profile asks for in the measured window; 0: it
-// sets no pace.
+// sets no pace, or somebody else did.
 func (c *Collector) due() float64 {
+	if len(c.edits()) > 0 {
+		return 0 // the profile has not been followed
+	}
 	switch think := c.plan.Think.Mean; {
 	case c.plan.Profile.Model == metric.Open:
 		return c.nominal

@@ -23,7 +23,7 @@ type Source struct {
 	Path     string // a run's directory, or a baseline's file
 	Result   *Result
 	Evidence verdict.Evidence
-	Edited   string // why it takes no part in a comparison: it is not what lt wrote; empty: it is
+	Edited   string // why it takes no part in a comparison: it, or its load, was changed by hand; empty: it was not
 }
 
 // Open reads the run or baseline at path, which [Find] gives.
@@ -48,6 +48,9 @@ func Open(ref, path string) (*Source, error) {
 	s.Evidence = c.Evidence()
 	judged := c.Result()
 	s.Result = judged
+	if judged.Edited {
+		s.Edited = editedWhy
+	}
 	if _, err := os.Stat(filepath.Join(path, ResultFile)); err == nil {
 		if s.Result, err = Load(path); err != nil {
 			return nil, err
@@ -61,7 +64,11 @@ func Open(ref, path string) (*Source, error) {
 
 // NewSource is a run that has just ended, or is still going on.
 func NewSource(ref string, c *Collector, r *Result) *Source {
-	return &Source{Ref: ref, Path: ref, Result: r, Evidence: c.Evidence()}
+	s := &Source{Ref: ref, Path: ref, Result: r, Evidence: c.Evidence()}
+	if r.Edited {
+		s.Edited = editedWhy
+	}
+	return s
 }
 
 // disagree names the figures that two results of one run do not share. What a

@@ -32,6 +32,7 @@ type Result struct {
 	MeasuredS      float64           `json:"measured_s"`          // the window of the figures
 	Complete       bool              `json:"complete"`            // false: PARTIAL, rebuilt from the journal of a run that was killed
 	Interrupted    string            `json:"interrupted,omitempty"`
+	Edited         bool              `json:"edited,omitempty"` // the load was paused or changed by hand: it is compared with nothing
 	Seed           uint64            `json:"seed"`
 	Insecure       bool              `json:"insecure,omitempty"`
 	Command        string            `json:"command"`

@@ -58,6 +58,9 @@ func bare(v float64, unit string) string {
 	return number(v)
 }
 
+// Amount is a value of unit with the unit's sign, as it stands in reasons.
+func Amount(v float64, unit string) string { return amount(v, unit) }
+
 // amount is a value with its unit: "420 ms", "1.2 %", "247/s", "8,431".
 func amount(v float64, unit string) string {
 	switch unit {

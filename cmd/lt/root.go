@@ -85,6 +85,7 @@ Start here:
 		newRunCmd(env),
 		newReportCmd(env),
 		newCompareCmd(env),
+		newReviewCmd(env),
 		newBaselineCmd(env),
 		newAlertsCmd(env),
 		scenariosCmd,

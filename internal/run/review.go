@@ -589,7 +589,9 @@ func missing(runs []*ReviewedRun, needs verdict.Needs) (cs []verdict.Criterion) 
 		}
 		for _, r := range of {
 			if n.DurationS > 0 && r.DurationS < n.DurationS {
-				d := func(s float64) string { return text.Duration(time.Duration(s * float64(time.Second)).Round(time.Second)) }
+				d := func(s float64) string {
+					return text.Duration(time.Duration(s * float64(time.Second)).Round(time.Second))
+				}
 				cs = append(cs, evidence(r.Name, "duration", verdict.Fail, fmt.Sprintf("a run of %s of %s (it ran %s)", r.Name, d(n.DurationS), d(r.DurationS))))
 			}
 			for _, t := range n.Thresholds {
@@ -701,4 +703,12 @@ func (v *Review) exitCode() int {
 		return 5
 	}
 	return 0
+}
+
+// NewReviewed is the run in dir whose result is res, with the digests of its files by
+// their names.
+func NewReviewed(dir string, res *Result, digests map[string]string) *ReviewedRun {
+	r := &ReviewedRun{Dir: dir, Digests: digests}
+	r.take(res)
+	return r
 }

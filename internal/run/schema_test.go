@@ -78,8 +78,8 @@ var enums = map[reflect.Type][]any{
 		verdict.DriftStable, verdict.DriftDegrading, verdict.DriftImproving, verdict.DriftUnstable, verdict.DriftUndecided,
 	},
 	reflect.TypeFor[verdict.Decision](): {verdict.Go, verdict.NoGo, verdict.NotProven},
-	reflect.TypeFor[metric.Model]():  {metric.Closed, metric.Open},
-	reflect.TypeFor[metric.Period](): {metric.Warmup, metric.Measured, metric.Drain},
+	reflect.TypeFor[metric.Model]():     {metric.Closed, metric.Open},
+	reflect.TypeFor[metric.Period]():    {metric.Warmup, metric.Measured, metric.Drain},
 }
 
 func (g *schemaMaker) schema(t reflect.Type) map[string]any {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -26,7 +27,7 @@ type ReviewSheet struct {
 
 // How many rows the sheet shows, so that it stays one.
 const (
-	sheetWhy      = 8
+	sheetStops    = 8
 	sheetRows     = 14
 	sheetBlockers = 6
 )
@@ -61,8 +62,9 @@ type reviewPage struct {
 	Word, Mark, Tone      string
 	LT, Date, Build, Lead string
 	Meta                  []string
-	Why                   []reviewLine
-	WhyCut                string
+	Why                   []reviewLine // all that is in the way
+	Stops                 []reviewLine // what of it no other part of the page lists
+	StopsCut              string
 	Columns               []reviewLine
 	Rows                  []reviewRow
 	RowsCut               string
@@ -86,6 +88,8 @@ type reviewRow struct {
 type reviewCell struct {
 	Tone, Mark, Word, Value string
 	Subs                    []string
+
+	endpoints, rank int // of the endpoints that it tells of
 }
 
 type reviewRun struct {
@@ -139,13 +143,15 @@ func newReviewPage(s *ReviewSheet) *reviewPage {
 		Meta: []string{plural(int64(len(s.Runs)), "run"), plural(int64(len(s.Criteria)), "criterion"), "waivers as of " + s.At.Format(time.DateOnly)},
 	}
 	p.Meta[1] = strings.Replace(p.Meta[1], "criterions", "criteria", 1)
-	why := s.inTheWay()
-	for i, c := range why {
-		if i == sheetWhy && len(why) > i+1 {
-			p.WhyCut = count(int64(len(why)-i)) + " more stand in the reports and in review.json (--format json)."
-			break
+	for _, c := range slices.Concat(s.Failed(), s.Invalid(), s.Open()) {
+		l := s.line(c)
+		p.Why = append(p.Why, l)
+		if c.Verdict != verdict.Inconclusive && c.Kind != verdict.KindBlocker && c.Kind != verdict.KindEndpoint {
+			p.Stops = append(p.Stops, l)
 		}
-		p.Why = append(p.Why, s.line(c))
+	}
+	if n := len(p.Stops); n > sheetStops+1 {
+		p.Stops, p.StopsCut = p.Stops[:sheetStops], count(int64(n-sheetStops))+" more stand in the reports, and in --format json."
 	}
 	for i := range s.Runs {
 		p.Columns = append(p.Columns, reviewLine{Subject: clean(s.Runs[i].Name, maxName), Href: s.Links[s.Runs[i].Name]})
@@ -172,10 +178,6 @@ func (s *ReviewSheet) waiverText(w *verdict.Waiver) string {
 func (s *ReviewSheet) lead() string {
 	_, rest, _ := strings.Cut(s.Lead, ". ")
 	return clean(rest, 2*maxMessage)
-}
-
-func (s *ReviewSheet) inTheWay() []*verdict.Criterion {
-	return slices.Concat(s.Failed(), s.Invalid(), s.Open())
 }
 
 // line is a criterion in a sentence.
@@ -227,19 +229,39 @@ func (p *reviewPage) rows(s *ReviewSheet) {
 		if c.Kind == verdict.KindBlocker || c.Subject == "" {
 			continue
 		}
-		k, ok := at[c.Text]
+		text := cmp.Or(c.Group, c.Text)
+		k, ok := at[text]
 		if !ok {
 			k = len(p.Rows)
-			at[c.Text] = k
-			row := reviewRow{Name: clean(c.Text, maxName), Cells: make([]reviewCell, len(s.Runs))}
+			at[text] = k
+			row := reviewRow{Name: clean(text, maxName), Cells: make([]reviewCell, len(s.Runs))}
 			if c.Limit != nil && c.Kind != verdict.KindEvidence {
 				row.Limit = tie(limit(*c.Limit, c.Unit))
 			}
 			p.Rows = append(p.Rows, row)
 		}
 		col := slices.IndexFunc(s.Runs, func(r run.ReviewedRun) bool { return r.Name == c.Subject })
-		if col >= 0 {
-			p.Rows[k].Cells[col] = newReviewCell(c)
+		if col < 0 {
+			continue
+		}
+		cell, old := newReviewCell(c), &p.Rows[k].Cells[col]
+		if c.Group == "" && old.endpoints == 0 {
+			*old = cell
+			continue
+		}
+		// Endpoints share a cell: the worst of them, and how many there are of it.
+		switch {
+		case c.Group == "": // those that hold
+			continue
+		case old.endpoints == 0 || rank(c.Verdict) < old.rank:
+			cell.endpoints, cell.rank = 1, rank(c.Verdict)
+			*old = cell
+		case rank(c.Verdict) == old.rank:
+			old.endpoints++
+			old.Value, old.Subs = "", nil
+		}
+		if old.endpoints > 0 {
+			old.Subs = append(slices.DeleteFunc(old.Subs, func(s string) bool { return strings.HasSuffix(s, "endpoint") || strings.HasSuffix(s, "endpoints") }), plural(int64(old.endpoints), "endpoint"))
 		}
 	}
 	// Rows with something in the way first, and of the others those that more runs have.

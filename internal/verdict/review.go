@@ -53,6 +53,7 @@ type Criterion struct {
 	// Firm: however slow the generator was, it cannot have made this failure.
 	Firm     bool   `json:"-"`
 	Endpoint string `json:"-"` // of a blocker or an endpoint
+	Group    string `json:"-"` // of an endpoint: the expression, which it shares with others
 	Failed   int64  `json:"-"` // of its requests
 }
 
@@ -269,7 +270,7 @@ func (j *Judged) Criterion(subject string, of Verdict) Criterion {
 	if j.Scope != "" {
 		c.Text = j.Scope + ": " + j.Expression
 		if !strings.HasPrefix(j.Scope, PersonaScope) && !strings.HasPrefix(j.Scope, HopScope) {
-			c.Kind, c.Endpoint = KindEndpoint, j.Scope
+			c.Kind, c.Endpoint, c.Group = KindEndpoint, j.Scope, j.Expression
 		}
 	}
 	c.Name = subject + ": " + c.Text
@@ -286,8 +287,16 @@ func (j *Judged) Criterion(subject string, of Verdict) Criterion {
 	if j.Scope != "" {
 		what = j.Metric + " of " + j.Scope + " in " + subject
 	}
-	c.Short = what + " " + figure + " against " + bare(j.Limit, j.Unit)
-	if figure == "no data" {
+	against := amount(j.Limit, j.Unit)
+	if j.Unit == UnitMS {
+		against = bare(j.Limit, j.Unit)
+	}
+	c.Short = what + " " + figure + " against " + against
+	switch {
+	case figure != "no data":
+	case j.Share != nil:
+		c.Short = what + ": " + amount(*j.Share, UnitRatio) + " failed or took over " + amount(j.Limit, j.Unit)
+	default:
 		c.Short = what + ": no data"
 	}
 	if j.Verdict == Inconclusive && j.MoreS > 0 {

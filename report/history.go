@@ -44,12 +44,12 @@ type historyPage struct {
 	Latest                           []suiteRow
 	Scenarios                        []string
 	Thresholds                       []suiteLine
-	Trends                           []trend
+	Trends                           []planTrend
 	Notes                            []string
 }
 
-// A trend is the runs of one plan: of one scenario, load and model.
-type trend struct {
+// A planTrend is the runs of one plan: of one scenario, load and model.
+type planTrend struct {
 	ID, Title, Load string
 	Hint            string
 	Charts          []chart
@@ -172,9 +172,9 @@ func newHistoryPage(h *History) *historyPage {
 // fit reports whether a run's latencies and throughput are the target's, whole.
 func fit(r *run.Result) bool { return r.Generator.Valid && r.Verdict != verdict.Invalid }
 
-func newTrend(id string, runs []HistoryRun) trend {
+func newTrend(id string, runs []HistoryRun) planTrend {
 	last := runs[len(runs)-1].Result
-	t := trend{ID: id, Title: clean(last.Scenario, maxName), Load: clean(last.Load, maxName)}
+	t := planTrend{ID: id, Title: clean(last.Scenario, maxName), Load: clean(last.Load, maxName)}
 	all := len(runs)
 	if all > historyRuns {
 		runs = runs[all-historyRuns:]
@@ -199,7 +199,7 @@ func newTrend(id string, runs []HistoryRun) trend {
 		if c := r.Result.Comparison; c != nil && len(c.Base) > 0 {
 			row.Baseline = clean(c.Base[0].Ref, maxName)
 			if id := c.Base[0].RunID; id != base {
-				b.marks = append(b.marks, chartMark{hundredths(x), "B"})
+				b.marks = append(b.marks, chartMark{X: hundredths(x), Flag: "B"})
 				base = id
 				row.Baseline += " (from here on)"
 			}
@@ -274,7 +274,7 @@ func newTrend(id string, runs []HistoryRun) trend {
 }
 
 // endpoints are a line for each endpoint that any of the runs has.
-func (t *trend) endpoints(b *board, runs []HistoryRun) {
+func (t *planTrend) endpoints(b *board, runs []HistoryRun) {
 	var names []string
 	first := map[string]*run.EndpointResult{}
 	for _, r := range runs {

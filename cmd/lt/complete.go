@@ -26,10 +26,11 @@ func addCompletions(root *cobra.Command) {
 		shells.RunE = unknownSub
 	}
 	for path, arg := range map[string]cobra.CompletionFunc{
-		"run":            completeOnce(append(builtinNames(scenarios.KindScenario), suiteName+"\tlight, normal, peak and endurance, with one index"), filesToo),
+		"run":            completeOnce(append(builtinNames(scenarios.KindScenario), suiteName+"\tlight, normal, peak and endurance, with one index", suiteBaseline+"\tsuite, and the index of all runs"), filesToo),
 		"smoke":          completeOnce(builtinNames(scenarios.KindScenario), filesToo),
 		"report":         completeRun,
 		"compare":        completeRuns,
+		"review":         completeRuns,
 		"baseline set":   completeRun,
 		"baseline show":  completeBaseline,
 		"baseline rm":    completeBaseline,

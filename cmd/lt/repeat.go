@@ -75,7 +75,7 @@ func newRepetition(env *environ, s *settings, args []string) (*repetition, error
 	} else if s.given("pairs") {
 		mistakes = append(mistakes, hintf(usageErrorf("--pairs is for --ab"), "--repeat N runs one target N times"))
 	}
-	if what == suiteName {
+	if what == suiteName || what == suiteBaseline {
 		mistakes = append(mistakes, usageErrorf("a suite is neither repeated nor run in pairs: name one of its scenarios"))
 	}
 	if s.given("continue") {

@@ -74,6 +74,7 @@ newest suite where none is named.`,
 		opts.Color, opts.Width = o.color(env)
 		return f.Render(env.Stdout, result, opts)
 	}
+	cmd.AddCommand(newIndexCmd(env))
 	return cmd
 }
 

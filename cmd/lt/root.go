@@ -86,6 +86,7 @@ Start here:
 		newSmokeCmd(env),
 		newReportCmd(env),
 		newCompareCmd(env),
+		newReviewCmd(env),
 		newBaselineCmd(env),
 		newAlertsCmd(env),
 		newImportCmd(env),

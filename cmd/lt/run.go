@@ -30,7 +30,8 @@ func newRunCmd(env *environ) *cobra.Command {
 
 SCENARIO is a built-in one (light, normal, peak, endurance, spike, step, ci), FILE
 a scenario of your own in YAML, URL (anything with ://) one request in a loop.
-suite is light, normal, peak and endurance one after the other, with one index.
+suite is light, normal, peak and endurance one after the other, with one index; baseline
+is suite, and then the index and history of all runs in --out (lt report index).
 
 Every flag can be set by a variable of the environment: --spawn-rate by
 LT_SPAWN_RATE. A flag wins over the environment, that over the scenario's file.`,
@@ -58,11 +59,12 @@ LT_SPAWN_RATE. A flag wins over the environment, that over the scenario's file.`
 			}
 			return p.run(cmd.Context())
 		}
-		if args[0] == suiteName {
+		if args[0] == suiteName || args[0] == suiteBaseline {
 			u, err := newSuite(env, s)
 			if err != nil {
 				return err
 			}
+			u.history = args[0] == suiteBaseline
 			return u.run(cmd.Context())
 		}
 		o, err := parseRunOptions(s, args[0])

@@ -20,6 +20,9 @@ import (
 // suiteName is the positional that runs suiteScenarios.
 const suiteName = "suite"
 
+// suiteBaseline is suite, and then the index of all runs beside it.
+const suiteBaseline = "baseline"
+
 // suiteScenarios are the scenarios of `lt run suite`, in its order.
 var suiteScenarios = []string{"light", "normal", "peak", "endurance"}
 
@@ -36,6 +39,7 @@ type suite struct {
 	cooldown  time.Duration
 	dir       string // empty until it is made
 	resumed   bool
+	history   bool // writes the index of all runs, too
 	signals   *interrupts
 	reference *reference
 	runs      []report.SuiteRun
@@ -366,6 +370,11 @@ func (u *suite) finish() error {
 	err := u.index()
 	if err != nil {
 		code = exitError
+	}
+	if u.history {
+		if e := writeIndex(u.env, u.each[0].out, ""); e != nil {
+			err, code = errors.Join(err, e), exitError
+		}
 	}
 	if o := u.each[0]; !o.quiet {
 		opts := report.Options{}

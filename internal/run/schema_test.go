@@ -31,6 +31,7 @@ func TestSchemas(t *testing.T) {
 		"run.schema.json":      {"run.json: the plan of a run of lt", Plan{}},
 		"interval.schema.json": {"intervals.jsonl: a line of the journal of a run of lt", Interval{}},
 		"result.schema.json":   {"result.json: the result of a run of lt", Result{}},
+		"review.schema.json":   {"lt review --format json: whether a release may go", Review{}},
 	} {
 		g := schemaMaker{defs: map[string]any{}, notes: notes(t, ".", "../metric", "../verdict", "../load")}
 		root := g.object(reflect.TypeOf(s.of))
@@ -77,9 +78,10 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[verdict.DriftVerdict](): {
 		verdict.DriftStable, verdict.DriftDegrading, verdict.DriftImproving, verdict.DriftUnstable, verdict.DriftUndecided,
 	},
-	reflect.TypeFor[metric.Model]():  {metric.Closed, metric.Open, metric.Model("")},
-	reflect.TypeFor[metric.Period](): {metric.Warmup, metric.Measured, metric.Drain},
-	reflect.TypeFor[hop.Hop]():       {hop.Client, hop.Network, hop.Gateway, hop.Upstream, hop.Unknown},
+	reflect.TypeFor[verdict.Decision](): {verdict.Go, verdict.NoGo, verdict.NotProven},
+	reflect.TypeFor[metric.Model]():     {metric.Closed, metric.Open, metric.Model("")},
+	reflect.TypeFor[metric.Period]():    {metric.Warmup, metric.Measured, metric.Drain},
+	reflect.TypeFor[hop.Hop]():          {hop.Client, hop.Network, hop.Gateway, hop.Upstream, hop.Unknown},
 }
 
 // mayLack are the fields that an imported run lacks where the other tool did not

@@ -74,7 +74,7 @@ func TestMoreIsEnough(t *testing.T) {
 		thresholds := parse(t, "p95 < 500ms")
 		e := evidence(thresholds, 12, l)
 		limit := tidy(1 - .95)
-		s := sample{k: l.over, n: l.requests, blocks: (&question{thresholds[0], percentile, &e.Total, &e}).above(500 * time.Millisecond)}
+		s := sample{k: l.over, n: l.requests, blocks: (&question{t: thresholds[0], row: percentile, s: &e.Total, e: &e}).above(500 * time.Millisecond)}
 		if in := s.estimate(alpha).interval(); in.High <= limit || in.Low > limit {
 			t.Fatalf("%+v is decided: %+v", l, in)
 		}

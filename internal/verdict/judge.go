@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-42693903/lt/internal/metric"
 )
@@ -100,13 +101,16 @@ func judge(t Threshold, e *Evidence) []Judged {
 		return []Judged{j}
 	}
 	if t.Scope == "" {
-		q := question{t, row, &e.Total, e}
+		q := question{t: t, row: row, s: &e.Total, e: e}
 		f := q.find()
 		j := t.judged("", f)
 		if j.Verdict, j.Reason = onRun(f); row.shown && f.missing != "" {
 			j.Verdict, j.Reason = None, f.missing
 		}
 		j.ByTarget = j.Verdict == Fail && f.byTarget
+		if j.Verdict == Inconclusive {
+			j.MoreS = q.more.Round(time.Second).Seconds()
+		}
 		return []Judged{j}
 	}
 	scoped := e.matching(t)
@@ -117,7 +121,7 @@ func judge(t Threshold, e *Evidence) []Judged {
 	}
 	found, p := make([]finding, len(scoped)), make([]float64, len(scoped))
 	for i, s := range scoped {
-		found[i] = (&question{t, row, s, e}).find()
+		found[i] = (&question{t: t, row: row, s: s, e: e}).find()
 		p[i] = found[i].pBroken
 	}
 	adjusted := Holm(p)

@@ -16,6 +16,8 @@ type question struct {
 	row measure
 	s   *Series
 	e   *Evidence
+
+	more time.Duration // that would decide it, where find left it open; 0: not known
 }
 
 // A finding is the answer, before anyone has said what it means: a threshold on
@@ -159,7 +161,7 @@ func (q *question) judge(s sample) finding {
 		f.few = s.n < minExpected || float64(s.n)*(1-limit) < minExpected
 	}
 	if !f.holds && !f.broken {
-		f.advice = q.more(e, limit)
+		f.advice = q.moreRequests(e, limit)
 	}
 	f.share, f.shareLimit = &share, &limit
 	if q.row.good {
@@ -174,8 +176,8 @@ func (q *question) judge(s sample) finding {
 // limit, from which "not shown to break" is worth saying of an endpoint.
 const minExpected = 5
 
-// more says how much longer a run must be to decide.
-func (q *question) more(e estimate, limit float64) string {
+// moreRequests says how much longer a run must be to decide.
+func (q *question) moreRequests(e estimate, limit float64) string {
 	needed := e.needed(limit)
 	if math.IsInf(needed, 0) || needed > 50*max(e.n, 1000) {
 		return "it lies so near to the limit that a longer run would hardly decide"
@@ -200,6 +202,7 @@ func (q *question) more(e estimate, limit float64) string {
 
 // longer is "about 12m more: -d 22m".
 func (q *question) longer(by time.Duration) string {
+	q.more = by
 	text := "about " + lengthUp(by) + " more"
 	if q.e.Duration > 0 {
 		text += ": -d " + lengthUp(q.e.Duration+by)

@@ -176,9 +176,10 @@ type Judged struct {
 	N          int64    `json:"n"`
 	Verdict    Verdict  `json:"verdict"`
 	Source     string   `json:"source,omitempty"`
-	Warn       bool     `json:"warn,omitempty"` // fails no run: its verdict is pass, warn or none
-	Reason     string   `json:"reason"`         // one sentence with its figures
-	ByTarget   bool     `json:"-"`              // failed by the target's own failures: a slow generator cannot have made these
+	Warn       bool     `json:"warn,omitempty"`   // fails no run: its verdict is pass, warn or none
+	Reason     string   `json:"reason"`           // one sentence with its figures
+	MoreS      float64  `json:"more_s,omitempty"` // inconclusive: so many seconds more of the same load would decide it; absent: nobody can say
+	ByTarget   bool     `json:"-"`                // failed by the target's own failures: a slow generator cannot have made these
 }
 
 // A Judgement is the verdict on a run.

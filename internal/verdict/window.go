@@ -247,7 +247,7 @@ func Broken(t Threshold, e *Evidence, looks int) (sentence string, broken bool) 
 		if len(s.Spans) == 0 || s.Spans[len(s.Spans)-1].Start+s.Spans[len(s.Spans)-1].Length < t.Grace {
 			continue
 		}
-		q := &question{t, row, s, e}
+		q := &question{t: t, row: row, s: s, e: e}
 		if t.For > 0 || t.Within > 0 {
 			if f := q.windows(); f.missing == "" && f.broken && (t.For > 0 || f.pBroken <= a) {
 				return sentenceOf(s, f.figures), true

@@ -22,8 +22,14 @@ type chart struct {
 	Bands           []chartBand
 	Marks           []chartMark
 	Limit           *chartTick
-	Head            []string // of the data table
+	XUnit           string      // empty: time
+	Levels          []heatLevel // of a heat map
+	Head            []string    // of the data table
 	Rows            [][]string
+
+	series  []series // of a chart over time
+	axis    axis
+	limitAt float64
 }
 
 type chartLine struct {
@@ -37,15 +43,22 @@ type chartTick struct {
 	Minor     bool // left out where the page is narrow
 }
 
-type chartBand struct{ X, W, Class string }
+type chartBand struct {
+	X, W, Class string
+	from, to    float64 // shares of the axis
+}
 
-type chartMark struct{ X, Flag string }
+type chartMark struct {
+	X, Flag string
+	at      float64 // seconds
+}
 
 // A series is one quantity over time, as it stands in a chart and its table.
 type series struct {
 	name, class string
 	filled      bool
 	hidden      bool // in the data table only
+	dashed      bool
 	format      func(float64) string
 	values      []float64 // NaN: nothing measured
 }
@@ -95,7 +108,8 @@ func newBoard(r *run.Result) *board {
 
 func (b *board) band(class string, from, to float64) {
 	x := min(max(from/b.end, 0), 1)
-	b.bands = append(b.bands, chartBand{hundredths(x), hundredths(min(to/b.end, 1) - x), class})
+	end := max(x, min(to/b.end, 1))
+	b.bands = append(b.bands, chartBand{hundredths(x), hundredths(end - x), class, x, end})
 }
 
 // phase shades the points of a period.
@@ -114,7 +128,7 @@ func (b *board) phase(p metric.Period, class string) {
 
 // chart draws the series on one axis.
 func (b *board) chart(id, title, unit string, a axis, ss []series) chart {
-	c := chart{ID: id, Title: title, Unit: unit, XTicks: b.ticks, Bands: b.bands, Marks: b.marks, Head: []string{"from", "to"}}
+	c := chart{ID: id, Title: title, Unit: unit, XTicks: b.ticks, Bands: b.bands, Marks: b.marks, Head: []string{"from", "to"}, series: ss, axis: a}
 	for _, t := range a.ticks {
 		c.YTicks = append(c.YTicks, chartTick{At: hundredths(a.place(t)), Label: tickLabel(t)})
 	}

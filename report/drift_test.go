@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
 
@@ -23,6 +24,22 @@ func drifting() *run.Result {
 		Compliance: &verdict.Compliance{Limits: []string{"p95 < 500ms"}, Windows: 60, Bad: []float64{80}, Share: 59.0 / 60},
 	}
 	return r
+}
+
+func TestTheTrendIsDrawn(t *testing.T) {
+	r := drifting()
+	if c := response(newBoard(r), r); len(c.Lines) != 3 {
+		t.Errorf("%d lines where no trend was drawn", len(c.Lines))
+	}
+	r.Drift.Metrics[0].Start, r.Drift.Metrics[0].End = at(20.), at(60.)
+	c := response(newBoard(r), r)
+	if len(c.Lines) != 4 || c.Lines[3].Class != "trend" || c.Lines[3].Path == "" {
+		t.Fatalf("the trend is not drawn: %d lines", len(c.Lines))
+	}
+	values := c.series[4].values
+	if !math.IsNaN(values[0]) || math.Abs(values[110]-40) > .5 { // the middle of windows from 20 s to 200 s
+		t.Errorf("the trend is %v at the start and %v in its middle, want none and 40", values[0], values[110])
+	}
 }
 
 func TestDriftStandsInEveryReport(t *testing.T) {

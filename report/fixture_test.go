@@ -16,11 +16,11 @@ import (
 // anew, from a fixed clock and a fixed seed.
 func fixtures() map[string]*run.Result {
 	return map[string]*run.Result{
-		"passing":      passing(),
-		"failing":      failing(),
-		"invalid":      invalid(),
-		"inconclusive": inconclusive(),
-		"partial":      partial(),
+		"passing":      dispersed(passing()),
+		"failing":      dispersed(failing()),
+		"invalid":      dispersed(invalid()),
+		"inconclusive": dispersed(inconclusive()),
+		"partial":      dispersed(partial()),
 		"empty":        empty(),
 		"hostile":      hostile(),
 	}
@@ -343,13 +343,31 @@ func empty() *run.Result {
 }
 
 // hostile is a failing run whose every text is an attack on whoever shows it.
-func hostile() *run.Result {
-	r := failing()
-	evil := []string{
-		`<script>alert(1)</script>`, `"><img src=x onerror=alert(2)>`, `' onmouseover='alert(3)`, `</style><script>alert(4)</script>`, `--></details><h1>x`,
-		"\x1b[2J\x1b]0;owned\x07\x1b[31mred", "\u202eevil\u202c\u2066x", "a|b`c``d\\|e", "[x](javascript:alert(5)) @everyone #1 www.evil.example http://evil.example",
-		strings.Repeat("W", 1<<20), "{{.}} {{template \"x\"}} ${alert(6)}", "line\nbreak\r\n\ttab\x00nul\u2028sep", "\xff\xfe\x80 broken", "日本語のエンドポイント/שלום/مرحبا", "javascript:alert(7)//", "&lt;b&gt;&amp;",
+func hostile() *run.Result { return hostileWith(attacks) }
+
+var attacks = []string{
+	`<script>alert(1)</script>`, `"><img src=x onerror=alert(2)>`, `' onmouseover='alert(3)`, `</style><script>alert(4)</script>`, `--></details><h1>x`,
+	"\x1b[2J\x1b]0;owned\x07\x1b[31mred", "\u202eevil\u202c\u2066x", "a|b`c``d\\|e", "[x](javascript:alert(5)) @everyone #1 www.evil.example http://evil.example",
+	strings.Repeat("W", 1<<20), "{{.}} {{template \"x\"}} ${alert(6)}", "line\nbreak\r\n\ttab\x00nul\u2028sep", "\xff\xfe\x80 broken", "日本語のエンドポイント/שלום/مرحبا", "javascript:alert(7)//", "&lt;b&gt;&amp;",
+}
+
+// hostileStrings are the attacks in every dress: as they are, and broken out of
+// quotes, tags, comments, scripts, templates and tables.
+func hostileStrings() []string {
+	var out []string
+	for _, s := range attacks {
+		for _, dress := range []string{
+			"%s", "\">%s", "'>%s", "</title>%s", "</script>%s", "</style>%s", "--></svg>%s", "</textarea></details></table>%s", "]]>%s", "\u202e%s", "\x1b[31m%s\x1b[0m",
+			"\\%s", "{{%s}}", "${%s}", "<svg onload=alert(8)>%s", "<a href=javascript:alert(9)>%s</a>", "<iframe srcdoc='%s'>", "<base href=//evil.example>%s", "<meta http-equiv=refresh content=0>%s",
+		} {
+			out = append(out, strings.Replace(dress, "%s", s, 1))
+		}
 	}
+	return out
+}
+
+func hostileWith(evil []string) *run.Result {
+	r := dispersed(failing())
 	n := 0
 	next := func() string { n++; return evil[n%len(evil)] }
 	r.Scenario, r.Purpose, r.Target, r.Load, r.Workload, r.LT, r.RunID, r.Command, r.ScenarioDigest = next(), next(), next(), next(), next(), next(), next(), next(), next()

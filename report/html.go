@@ -13,7 +13,7 @@ import (
 )
 
 // HTML writes the whole report as one page that needs no network and, but for
-// sorting and the cursor of its charts, no script. html/template escapes all that
+// sorting, filtering, zoom and the charts' cursor, no script. html/template escapes all that
 // the page holds; a policy that allows the page's own style and script by their
 // digests, and nothing else, stands behind that.
 func HTML(w io.Writer, r *run.Result, _ Options) error {
@@ -22,7 +22,7 @@ func HTML(w io.Writer, r *run.Result, _ Options) error {
 		return err
 	}
 	p := newPage(r)
-	p.CSP, p.Style, p.Script = a.csp, a.style, a.script
+	p.CSP, p.Style, p.Script, p.Chart = a.csp, a.style, a.script, a.chart
 	return a.page.Execute(w, p)
 }
 
@@ -32,6 +32,7 @@ type assets struct {
 	csp    string
 	style  template.CSS
 	script template.JS
+	chart  template.JS // uPlot
 }
 
 var pageAssets = sync.OnceValues(func() (*assets, error) {
@@ -47,9 +48,13 @@ var pageAssets = sync.OnceValues(func() (*assets, error) {
 	if err != nil {
 		return nil, err
 	}
+	chart, err := templates.Report.ReadFile("uplot.js")
+	if err != nil {
+		return nil, err
+	}
 	return &assets{
-		page: page, style: template.CSS(style), script: template.JS(script), // both are lt's own
-		csp: "default-src 'none'; img-src data:; style-src " + digest(style) + "; script-src " + digest(script) + "; base-uri 'none'; form-action 'none'",
+		page: page, style: template.CSS(style), script: template.JS(script), chart: template.JS(chart), // all are lt's own, or shipped with it
+		csp: "default-src 'none'; img-src data:; style-src " + digest(style) + "; script-src " + digest(script) + " " + digest(chart) + "; base-uri 'none'; form-action 'none'",
 	}, nil
 })
 

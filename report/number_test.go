@@ -115,3 +115,14 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+func TestMargin(t *testing.T) {
+	for _, c := range []struct {
+		value, limit float64
+		want         string
+	}{{27.1, 500, "94 % below"}, {499.9, 500, "1 % below"}, {500, 500, "at the limit"}, {501, 500, "1 % above"}, {750, 500, "50 % above"}, {.3845, .01, "38.5 × the limit"}, {1, 0, ""}, {0, 5, "100 % below"}} {
+		if got := margin(c.value, c.limit); got != c.want {
+			t.Errorf("%v of %v: %q, want %q", c.value, c.limit, got, c.want)
+		}
+	}
+}

@@ -17,6 +17,7 @@ type page struct {
 	CSP    string
 	Style  template.CSS
 	Script template.JS
+	Chart  template.JS // uPlot
 	Icon   template.URL
 
 	Word, Mark, Tone  string
@@ -39,13 +40,16 @@ type page struct {
 	Validity           validity
 	Notes              []string
 
-	Charts   []chart
-	End      float64 // of the charts' time axis, in seconds
+	Charts   []chart     // over time
+	Plots    template.JS // their data, as JSON
+	Spread   []chart     // that share no time axis
+	End      float64     // of the charts' time axis, in seconds
 	Legend   []bandName
 	Marks    []markText
 	Sampling string
 
 	Endpoints     []endpointRow
+	Sparks        bool // any endpoint has a course
 	EndpointsNote string
 	Total         []cell
 	EndpointsCut  string
@@ -84,6 +88,7 @@ func newPage(r *run.Result) *page {
 			{"thresholds", "Thresholds"},
 			{"validity", "Validity"},
 			{"timeline", "What happened"},
+			{"spread", "Distribution"},
 			{"endpoints", "Endpoints"},
 			{"failures", "Failures"},
 			{"run", "The run"},
@@ -110,6 +115,9 @@ func newPage(r *run.Result) *page {
 	p.endpoints(r)
 	p.failures(r)
 	p.facts(r)
+	if len(p.Spread) == 0 {
+		p.Sections = slices.DeleteFunc(p.Sections, func(s section) bool { return s.ID == "spread" })
+	}
 	return p
 }
 

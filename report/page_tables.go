@@ -16,7 +16,7 @@ type thresholdRow struct {
 	Tone, Word, Mark  string
 	Expression, Scope string
 	Value, Interval   string
-	Limit             string
+	Limit, Margin     string
 	Share, ShareLimit string
 	N, Reason         string
 	Bar               *bar
@@ -59,7 +59,7 @@ func thresholdRows(js []verdict.Judged) []thresholdRow {
 			row.Expression, row.Scope = row.Scope, row.Expression
 		}
 		if j.Value != nil {
-			row.Value = quantity(*j.Value, j.Unit)
+			row.Value, row.Margin = quantity(*j.Value, j.Unit), margin(*j.Value, j.Limit)
 		}
 		if j.Share != nil {
 			row.Share = percent(*j.Share) + " %"
@@ -70,6 +70,22 @@ func thresholdRows(js []verdict.Judged) []thresholdRow {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// margin is how far the value is from the limit: "95 % below", "2.4 × the limit".
+func margin(value, limit float64) string {
+	switch ratio := value / limit; {
+	case !(limit > 0) || !(value >= 0) || math.IsInf(ratio, 0):
+		return ""
+	case ratio == 1:
+		return "at the limit"
+	case ratio < 1:
+		return count(max(int64((1-ratio)*100), 1)) + " % below"
+	case ratio < 2:
+		return count(max(int64((ratio-1)*100), 1)) + " % above"
+	default:
+		return decimal(ratio) + " × the limit"
+	}
 }
 
 // newBar draws a threshold; nil where there is nothing to draw. Of a latency
@@ -121,7 +137,25 @@ type endpointRow struct {
 	Tone, Verdict       string
 	Rank                int
 	Outcomes            string // of what failed
+	Hops                string // where the time went
 	Cells               []cell
+	Spark               *spark
+}
+
+// hopSplit says where the median request's time went. The parts are percentiles
+// of their own, which do not add up.
+func hopSplit(p *run.Phases) string {
+	if p == nil || p.FirstByte == nil {
+		return ""
+	}
+	s := "P50: first byte " + decimal(p.FirstByte.P50) + " ms"
+	if p.Upstream != nil {
+		s += ", of it upstream " + decimal(p.Upstream.P50) + " ms"
+	}
+	if p.Transfer != nil {
+		s += "; transfer " + decimal(p.Transfer.P50) + " ms"
+	}
+	return s
 }
 
 // A cell is a number, and what it is sorted by.
@@ -135,7 +169,7 @@ func (p *page) endpoints(r *run.Result) {
 		}
 		e := &r.Endpoints[i]
 		row := endpointRow{
-			Method: clean(e.Method, 24), Path: clean(e.Path, maxName), Rank: rank(e.Verdict),
+			Method: clean(e.Method, 24), Path: clean(e.Path, maxName), Rank: rank(e.Verdict), Spark: newSpark(e.Timeline),
 			Cells: cells(e.Requests, e.Failed, e.ErrorRate, e.Throughput, e.Response),
 		}
 		if row.Path == "" {
@@ -154,6 +188,8 @@ func (p *page) endpoints(r *run.Result) {
 			}
 			row.Outcomes = cut(outcomeList(failed), maxName)
 		}
+		row.Hops = tie(hopSplit(e.Phases))
+		p.Sparks = p.Sparks || row.Spark != nil
 		p.Endpoints = append(p.Endpoints, row)
 	}
 	p.EndpointsNote = "Requests of the measured window. Response times in ms, of successful requests."

@@ -37,6 +37,7 @@ var formats = []Format{
 	{"markdown", run.MarkdownFile, "summary for a pull-request comment", Markdown},
 	{"junit", run.JUnitFile, "test cases, as Jenkins and GitLab read them", JUnit},
 	{"csv", run.TimelineFile, "the timeline, for a spreadsheet", CSV},
+	{"openmetrics", "", "the final figures in the OpenMetrics text format, for Prometheus", OpenMetrics},
 	{"failures", run.FailuresFile, "what failed, with exemplars and curl lines, as JSON", Failures},
 	{"json", run.ResultFile, "every figure, for programs", JSON},
 }

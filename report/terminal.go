@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -11,8 +12,14 @@ import (
 	"github.com/seed-42693903/lt/internal/verdict"
 )
 
-// topFailures is how many failures a summary shows; Verbose shows all.
-const topFailures = 5
+// How much a summary shows, so that it fits one screen; Verbose shows all.
+const (
+	topReasons    = 3
+	topThresholds = 6
+	topEndpoints  = 15
+	topFailures   = 3
+	topNotShown   = 2
+)
 
 // Terminal writes the summary that ends a run. It fits 80 columns, and one
 // screen for a run of 13 endpoints.
@@ -30,7 +37,7 @@ func Terminal(w io.Writer, r *run.Result, o Options) error {
 	t.endpoints(r)
 	t.measurement(r)
 	t.failures(r)
-	t.list("This run cannot show", r.NotShown)
+	t.notShown(r.NotShown)
 	if o.Verbose {
 		t.details(r)
 	}
@@ -94,7 +101,7 @@ func (t *terminal) head(r *run.Result) {
 		t.line(strings.Repeat(" ", indent), t.paint("bold", l))
 	}
 	for i, s := range rest {
-		if i == 4 && !t.o.Verbose && len(rest) > 5 {
+		if i == topReasons-1 && !t.o.Verbose && len(rest) > topReasons {
 			t.text(strings.Repeat(" ", indent), "and "+plural(int64(len(rest)-i), "reason")+" more (-v)")
 			break
 		}
@@ -124,7 +131,7 @@ func (t *terminal) thresholds(r *run.Result) {
 	g := grid{width: t.o.Width, end: true, head: []string{"Thresholds", "value", "interval", "over limit", "n"}}
 	for i := range shown {
 		j := &shown[i]
-		if i == 12 && !t.o.Verbose && len(shown) > 13 {
+		if i == topThresholds && !t.o.Verbose && len(shown) > topThresholds+1 {
 			break
 		}
 		value := none
@@ -176,19 +183,32 @@ func (t *terminal) endpoints(r *run.Result) {
 		}
 		g.add(style, append(cells, figures...)...)
 	}
-	for i := range r.Endpoints {
-		e := &r.Endpoints[i]
-		style := ""
+	es := r.Endpoints
+	if len(es) > topEndpoints+1 && !t.o.Verbose { // what needs an eye first, where not all are shown
+		es = slices.Clone(es)
+		slices.SortStableFunc(es, func(a, b run.EndpointResult) int { return rank(a.Verdict) - rank(b.Verdict) })
+		es = es[:topEndpoints]
+	}
+	marked := slices.ContainsFunc(es, func(e run.EndpointResult) bool { return e.Verdict == verdict.Fail })
+	for i := range es {
+		e := &es[i]
+		style, mark := "", ""
+		if marked {
+			mark = "  "
+		}
 		switch {
 		case e.Verdict == verdict.Fail:
-			style = "fail"
+			style, mark = "fail", toneOf(e.Verdict).Mark+" "
 		case e.Requests == 0:
 			style = "dim"
 		}
-		row(style, clean(e.Name, maxName), e.Requests, e.Failed, e.ErrorRate, e.Throughput, e.Response)
+		row(style, mark+clean(e.Name, maxName), e.Requests, e.Failed, e.ErrorRate, e.Throughput, e.Response)
 		if t.o.Verbose && e.Failed > 0 {
 			g.note("  " + outcomeList(e.Outcomes))
 		}
+	}
+	if n := len(r.Endpoints) - len(es); n > 0 {
+		g.note("  and " + count(int64(n)) + " more (-v)")
 	}
 	row("bold", "total", r.Totals.Requests, r.Totals.Failed, r.Totals.ErrorRate, r.Totals.Throughput, r.Totals.Response)
 	g.write(t)
@@ -222,7 +242,7 @@ func (t *terminal) measurement(r *run.Result) {
 	if rows := r.Rows; rows != nil {
 		load = append(load, rowsText(rows))
 	}
-	if p := r.Totals.Pace; p != nil {
+	if p := r.Totals.Pace; p != nil && (*p < .95 || t.o.Verbose) {
 		load = append(load, "pace "+percent(*p)+" %")
 	}
 	if r.Totals.Dropped > 0 {
@@ -234,14 +254,21 @@ func (t *terminal) measurement(r *run.Result) {
 	if r.Totals.Unsent > 0 {
 		load = append(load, count(r.Totals.Unsent)+" unsent")
 	}
-	if r.Totals.Reconnects > 0 {
+	if r.Totals.Reconnects > 0 && t.o.Verbose {
 		load = append(load, plural(r.Totals.Reconnects, "reconnect"))
 	}
 	if len(load) > 0 {
 		t.text("load       ", strings.Join(load, " · "))
 	}
 	t.drift(r)
-	t.text("generator  ", generatorLine(&r.Generator))
+	g := r.Generator
+	if g.Valid && !t.o.Verbose { // that it kept its schedule is what counts
+		if d := g.StartDelay; d != nil {
+			g.StartDelay = &run.StartDelay{P99: d.P99}
+		}
+		g.CPUMax = nil
+	}
+	t.text("generator  ", generatorLine(&g))
 	for _, s := range r.Generator.Validity {
 		t.text("           ", clean(s, maxMessage))
 	}
@@ -278,6 +305,13 @@ func (t *terminal) failures(r *run.Result) {
 	t.line()
 }
 
+func (t *terminal) notShown(items []string) {
+	if n := len(items) - topNotShown; n > 1 && !t.o.Verbose {
+		items = append(slices.Clone(items[:topNotShown]), "and "+count(int64(n))+" more things (-v)")
+	}
+	t.list("This run cannot show", items)
+}
+
 // list writes a heading and its sentences; nothing where there are none.
 func (t *terminal) list(heading string, items []string) {
 	if len(items) == 0 {
@@ -295,5 +329,7 @@ func (t *terminal) files() {
 		return
 	}
 	t.line(t.paint("dim", "report  "), filepath.Join(t.o.Dir, run.HTMLFile))
-	t.line(t.paint("dim", "data    "), filepath.Join(t.o.Dir, run.ResultFile))
+	if t.o.Verbose {
+		t.line(t.paint("dim", "data    "), filepath.Join(t.o.Dir, run.ResultFile))
+	}
 }

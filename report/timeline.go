@@ -53,6 +53,15 @@ func (p *page) timeline(r *run.Result) {
 	if c := delay(b); c != nil {
 		p.Charts = append(p.Charts, *c)
 	}
+	if c := heat(b, r); c != nil {
+		p.Charts = slices.Insert(p.Charts, 3, *c)
+	}
+	p.Plots = b.plots(p.Charts)
+	for _, c := range []*chart{curves(r), knee(b)} {
+		if c != nil {
+			p.Spread = append(p.Spread, *c)
+		}
+	}
 }
 
 // mark numbers the events that are no borders of a period.
@@ -69,7 +78,7 @@ func (p *page) mark(b *board, events []run.Event) {
 			text += ": " + clean(e.Note, maxName)
 		}
 		p.Marks = append(p.Marks, markText{flag, clock(e.T), text})
-		b.marks = append(b.marks, chartMark{hundredths(e.T / b.end), flag})
+		b.marks = append(b.marks, chartMark{hundredths(e.T / b.end), flag, e.T})
 	}
 }
 
@@ -86,14 +95,15 @@ func throughput(b *board) chart {
 	attempts := b.rates(func(p *run.Point) int64 { return p.Requests })
 	failed := b.rates(func(p *run.Point) int64 { return p.Failed })
 	dropped := b.rates(func(p *run.Point) int64 { return p.Dropped })
+	successes := b.rates(func(p *run.Point) int64 { return p.Requests - p.Failed })
 	ss := []series{
-		{name: "attempts", class: "attempts", filled: true, format: perSecond, values: attempts},
+		{name: "attempts", class: "users", format: perSecond, values: attempts},
+		{name: "successes", class: "attempts", filled: true, format: perSecond, values: successes},
 		{name: "failures", class: "failed", format: perSecond, values: failed},
 	}
 	if highest(dropped) > 0 {
 		ss = append(ss, series{name: "dropped iterations", class: "dropped", format: perSecond, values: dropped})
 	}
-	ss = append(ss, series{name: "successes", hidden: true, format: perSecond, values: b.rates(func(p *run.Point) int64 { return p.Requests - p.Failed })})
 	return b.chart("throughput", "Throughput", "requests/s", linear(highest(attempts, dropped)*1.02), ss)
 }
 
@@ -120,16 +130,43 @@ func response(b *board, r *run.Result) chart {
 		}
 		a = linear(top)
 	}
-	c := b.chart("response", "Response time", "ms", a, []series{
+	ss := []series{
 		{name: "P99", class: "p99", format: decimal, values: p99},
 		{name: "P95", class: "p95", format: decimal, values: p95},
 		{name: "P50", class: "p50", format: decimal, values: p50},
 		{name: "max", hidden: true, format: decimal, values: longest},
-	})
+	}
+	if t := trend(b, r.Drift); t != nil {
+		ss = append(ss, series{name: "P95's trend", class: "trend", dashed: true, format: decimal, values: t})
+	}
+	c := b.chart("response", "Response time", "ms", a, ss)
 	c.Size = "tall"
 	c.Note = note
 	c.limit(a, asked)
 	return c
+}
+
+// trend is the line that drift was judged by, of the run's P95; nil where none
+// was drawn.
+func trend(b *board, d *verdict.Drift) []float64 {
+	if d == nil || len(d.Starts) < 2 {
+		return nil
+	}
+	from, to := d.Starts[0]+d.WindowS/2, d.Starts[len(d.Starts)-1]+d.WindowS/2
+	for i := range d.Metrics {
+		m := &d.Metrics[i]
+		if m.Metric != "p95" || m.Scope != "" || m.Start == nil || m.End == nil || to <= from {
+			continue
+		}
+		return b.values(func(p *run.Point) float64 {
+			at := (p.T + p.Length/2 - from) / (to - from)
+			if at < 0 || at > 1 {
+				return math.NaN()
+			}
+			return max(0, *m.Start+at*(*m.End-*m.Start))
+		})
+	}
+	return nil
 }
 
 func errorShare(b *board, r *run.Result) chart {
@@ -196,7 +233,14 @@ func (c *chart) limit(a axis, j *verdict.Judged) {
 		c.Note += "the limit of " + text + " lies above"
 		return
 	}
-	c.Limit = &chartTick{At: hundredths(a.place(j.Limit)), Label: text}
+	if j.Limit < a.low {
+		if c.Note != "" {
+			c.Note += "; "
+		}
+		c.Note += "the limit of " + text + " lies below"
+		return
+	}
+	c.Limit, c.limitAt = &chartTick{At: hundredths(a.place(j.Limit)), Label: text}, j.Limit
 }
 
 // trimZeros is v with as many decimals as it needs, at most three.

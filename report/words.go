@@ -199,7 +199,11 @@ func outcomeList(m map[string]int64) string {
 func generatorLine(g *run.Generator) string {
 	var parts []string
 	if d := g.StartDelay; d != nil {
-		parts = append(parts, "start delay P50 "+decimal(d.P50)+", P99 "+decimal(d.P99)+", max "+decimal(d.Max)+" ms")
+		if d.Max == 0 {
+			parts = append(parts, "start delay P99 "+decimal(d.P99)+" ms")
+		} else {
+			parts = append(parts, "start delay P50 "+decimal(d.P50)+", P99 "+decimal(d.P99)+", max "+decimal(d.Max)+" ms")
+		}
 	}
 	if g.CPUPercent != nil {
 		s := "CPU " + cpu(*g.CPUPercent)

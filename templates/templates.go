@@ -5,10 +5,12 @@ package templates
 import "embed"
 
 // Report is the page of one run, report.html.tmpl, the index of a suite,
-// suite.html.tmpl, a comparison, compare.html.tmpl, the page of a smoke, smoke.html.tmpl, and the style and the
-// script that are written into them.
+// suite.html.tmpl, a comparison, compare.html.tmpl, the page of a smoke,
+// smoke.html.tmpl, and the style and the script that are written into them;
+// uplot.js is uPlot 1.6.32, which draws the charts where scripts run (MIT, its
+// licence stands in the file).
 //
-//go:embed report.html.tmpl suite.html.tmpl compare.html.tmpl smoke.html.tmpl style.css report.js
+//go:embed report.html.tmpl suite.html.tmpl compare.html.tmpl smoke.html.tmpl style.css report.js uplot.js
 var Report embed.FS
 
 //go:embed scenario.yaml

@@ -41,6 +41,7 @@ func writeReports(env *environ, o *runOptions, dir *run.Dir, result *run.Result)
 		add(dir.Write(f.File, render))
 	}
 	stepSummary(env, result)
+	annotate(env, result)
 	if !o.quiet && !o.brief && !piped {
 		f, _ := report.ByName("terminal")
 		opts.Color, opts.Width = o.color(env)
@@ -74,6 +75,14 @@ func (e *environ) appendSummary(render func(io.Writer) error) {
 	}
 	if err != nil {
 		fmt.Fprintf(e.Stderr, "lt: warning: the job's summary (GITHUB_STEP_SUMMARY) could not be written: %s\n", err)
+	}
+}
+
+// annotate tells GitHub's page of a job, and of its pull request, what is wrong.
+// On stderr, where the runner reads commands too: stdout is for documents.
+func annotate(env *environ, result *run.Result) {
+	if on, _ := env.lookup("GITHUB_ACTIONS"); on == "true" {
+		_ = report.Annotations(env.Stderr, result)
 	}
 }
 

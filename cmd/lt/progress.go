@@ -59,8 +59,12 @@ func newProgress(env *environ, o *runOptions, plan *run.Plan) *progress {
 			return fmt.Sprintf("%s of %s%s ", short(elapsed), p.upTo, short(p.total))
 		})),
 		mpb.BarExtender(mpb.BarFillerFunc(func(w io.Writer, _ decor.Statistics) error {
-			_, err := fmt.Fprintf(w, "%s\n", cut(*p.text.Load(), width-1))
-			return err
+			for _, line := range strings.Split(*p.text.Load(), "\n") {
+				if _, err := fmt.Fprintf(w, "%s\n", cut(line, width-1)); err != nil {
+					return err
+				}
+			}
+			return nil
 		}), false),
 	)
 	return p
@@ -86,26 +90,31 @@ func (p *progress) observe(s *metric.Snapshot) error {
 	if length < .5 { // the drain's last answers: too short for a rate
 		return nil
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d users  %.0f req/s", p.users, float64(p.n)/length)
-	if p.since.Count > 0 {
-		fmt.Fprintf(&b, "  p50 %s  p95 %s  p99 %s", millis(p.since.Quantile(.5)), millis(p.since.Quantile(.95)), millis(p.since.Quantile(.99)))
-	}
-	fmt.Fprintf(&b, "  %d failed", p.failed)
-	if p.dropped > 0 {
-		fmt.Fprintf(&b, "  %d dropped", p.dropped)
-	}
-	if s.Period == metric.Warmup {
-		b.WriteString("  warm-up")
-	}
+	counts, times := p.figures(length, s.Period)
 	p.since, p.n, p.users, p.last = metric.Dist{}, 0, 0, p.elapsed
 	if p.bars != nil {
-		p.text.Store(new(b.String()))
+		p.text.Store(new(counts + "\n" + times))                                  // two lines, for 80 columns
 		p.bar.SetCurrent(min(p.elapsed, p.total-time.Millisecond).Milliseconds()) // whole, the bar would end
 		return nil
 	}
-	_, err := fmt.Fprintf(p.w, "%6s of %s%s  %s\n", short(min(p.elapsed.Round(time.Second), p.total)), p.upTo, short(p.total), b.String())
+	_, err := fmt.Fprintf(p.w, "%6s of %s%s  %s\n", short(min(p.elapsed.Round(time.Second), p.total)), p.upTo, short(p.total), strings.TrimRight(counts+"  "+times, " "))
 	return err
+}
+
+// figures are what happened since the last line: what was counted, and how long
+// requests took; each fits 80 columns.
+func (p *progress) figures(seconds float64, period metric.Period) (counts, times string) {
+	counts = fmt.Sprintf("%d users  %.0f req/s  %d failed", p.users, float64(p.n)/seconds, p.failed)
+	if p.dropped > 0 {
+		counts += fmt.Sprintf("  %d dropped", p.dropped)
+	}
+	if period == metric.Warmup {
+		counts += "  warm-up"
+	}
+	if p.since.Count > 0 {
+		times = fmt.Sprintf("p50 %s  p95 %s  p99 %s", millis(p.since.Quantile(.5)), millis(p.since.Quantile(.95)), millis(p.since.Quantile(.99)))
+	}
+	return counts, times
 }
 
 // tell says what judging did to the run while it goes on.

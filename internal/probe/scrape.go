@@ -78,7 +78,7 @@ func (p *page) Read(ctx context.Context) (map[string]float64, error) {
 	}
 	figures, err := parse(io.LimitReader(res.Body, maxPage))
 	if err == nil && len(figures) == 0 {
-		err = errors.New("it has no metric that lt knows: process_resident_memory_bytes, go_goroutines, process_open_fds, ...")
+		err = errors.New("it has no metric that lt knows, such as process_resident_memory_bytes, go_goroutines or process_open_fds")
 	}
 	return figures, err
 }

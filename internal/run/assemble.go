@@ -45,6 +45,7 @@ func (c *Collector) Result() *Result {
 		r.Notes = append(r.Notes, p.Setup.sentence("setup"))
 	}
 	r.Rows = c.rows()
+	r.Distribution, r.Heatmap = c.distribution(), c.columns.heatmap()
 	r.Failures = c.failureResults()
 	for _, e := range c.events {
 		r.Events = append(r.Events, Event{T: seconds(e.At), Kind: e.Kind, Note: e.Note})
@@ -255,7 +256,7 @@ func (c *Collector) endpoint(i int, ev *verdict.Evidence, thresholds []verdict.J
 		Name: s.Name, Method: c.plan.Endpoints[i].Method, Path: c.plan.Endpoints[i].Path,
 		Requests: s.Requests, Failed: s.Failed, ErrorRate: errorRate(&s.Series), Throughput: c.perSecond(s.Succeeded),
 		Warmup: s.Warmup, Response: withIntervals(&ev.Endpoints[i]), Service: NewLatency(&s.service), FailedTime: NewLatency(&s.failed),
-		Outcomes: map[string]int64{}, Verdict: verdict.None, Phases: newPhases(&s.phases),
+		Timeline: c.columns.course(i), Outcomes: map[string]int64{}, Verdict: verdict.None, Phases: newPhases(&s.phases),
 	}
 	if c.plan.Profile.Model == metric.Closed {
 		e.Service = e.Response

@@ -27,6 +27,7 @@ type Collector struct {
 
 	blockLength time.Duration
 	points      []Point
+	columns     columns
 	events      []metric.Event
 	failures    []failure
 	probes      probes
@@ -116,6 +117,7 @@ func NewCollector(p *Plan) *Collector {
 	c.health.steal, c.health.pressure, c.health.rss = -1, -1, -1
 	// A whole number of groups, so that blocks cut from the journal are the same.
 	r := max(p.Resolution, time.Second)
+	c.columns = newColumns(len(p.Endpoints), p.Resolution)
 	c.blockLength = (verdict.BlockLength(p.planned()-p.Profile.Warmup) + r - 1) / r * r
 	return c
 }
@@ -167,6 +169,7 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		}
 		e.Requests, e.Failed = e.Requests-own, e.Failed-own
 		c.each[e.Index].add(&e, iv.Period)
+		c.columns.count(e.Index, iv.Offset, e.Requests, e.Failed)
 		all.Requests += e.Requests
 		all.Failed += e.Failed
 		all.Reconnects += e.Reconnects
@@ -273,6 +276,7 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		case e.Kind == KindOK:
 			all.response.Merge(d)
 			fresh[e.Endpoint].response.Merge(d)
+			c.columns.time(e.Endpoint, g.index.Offset, d)
 		case e.Kind == KindService && c.stretches.service:
 			all.service.Merge(d)
 			fresh[e.Endpoint].service.Merge(d)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/verdict"
 )
 
@@ -121,8 +122,9 @@ func (e *Environment) class() string {
 type Comparison struct {
 	Base  []ComparedRun `json:"base"`
 	New   []ComparedRun `json:"new"`
-	Gates bool          `json:"gates"`           // regressed sets exit code 98
-	Notes []string      `json:"notes,omitempty"` // what a reader must know of it
+	Gates bool          `json:"gates"`                // regressed sets exit code 98
+	Notes []string      `json:"notes,omitempty"`      // what a reader must know of it
+	Curve []Quantile    `json:"base_curve,omitempty"` // of the successful requests of all base runs
 	verdict.Comparison
 }
 
@@ -193,6 +195,11 @@ func Compare(base, other []*Source, force bool) (*Comparison, error) {
 	}
 	a, b := evidence(base, &c.Base), evidence(other, &c.New)
 	c.Comparison = verdict.Compare(a, b)
+	var response metric.Dist
+	for i := range a {
+		response.Merge(&a[i].Total.Response)
+	}
+	c.Curve = Curve(&response)
 	ungate := func(format string, args ...any) {
 		c.Gates = false
 		c.Notes = append(c.Notes, fmt.Sprintf(format, args...)+"; it sets no exit code")

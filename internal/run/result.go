@@ -56,6 +56,9 @@ type Result struct {
 	Events     []Event          `json:"events,omitempty"`
 	Comparison *Comparison      `json:"comparison,omitempty"` // absent: there was nothing to compare with
 
+	Distribution *Distribution `json:"distribution,omitempty"`
+	Heatmap      *Heatmap      `json:"heatmap,omitempty"`
+
 	Environment Environment `json:"environment"`
 	NotShown    []string    `json:"not_shown"`
 	Notes       []string    `json:"notes,omitempty"`
@@ -209,6 +212,7 @@ type EndpointResult struct {
 	Response   *Latency         `json:"response_time_ms,omitempty"`
 	Service    *Latency         `json:"service_time_ms,omitempty"`
 	FailedTime *Latency         `json:"failed_response_time_ms,omitempty"`
+	Timeline   *Course          `json:"timeline,omitempty"`
 	Phases     *Phases          `json:"phases_ms,omitempty"`
 	Outcomes   map[string]int64 `json:"outcomes"`
 	Verdict    verdict.Verdict  `json:"verdict"` // of the thresholds that bear on it; none: nothing was asked, or not exercised

@@ -99,7 +99,11 @@ func (g *schemaMaker) schema(t reflect.Type) map[string]any {
 	case reflect.Float64, reflect.Float32:
 		return map[string]any{"type": "number"}
 	case reflect.Slice:
-		return map[string]any{"type": "array", "items": g.schema(t.Elem())}
+		items := g.schema(t.Elem())
+		if name, ok := items["type"].(string); ok && t.Elem().Kind() == reflect.Pointer {
+			items["type"] = []string{name, "null"}
+		}
+		return map[string]any{"type": "array", "items": items}
 	case reflect.Map:
 		return map[string]any{"type": "object", "additionalProperties": g.schema(t.Elem())}
 	case reflect.Struct:

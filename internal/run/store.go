@@ -99,7 +99,11 @@ func (s Store) Set(name string, src *Source, who string, at time.Time, force boo
 		return "", fmt.Errorf("%s is no baseline: %s", src.Ref, src.Edited)
 	}
 	r := *src.Result
-	r.Timeline, r.Events, r.Comparison = []Point{}, nil, nil
+	r.Timeline, r.Events, r.Comparison, r.Heatmap = []Point{}, nil, nil, nil
+	r.Endpoints = slices.Clone(r.Endpoints)
+	for i := range r.Endpoints {
+		r.Endpoints[i].Timeline = nil
+	}
 	r.Failures = slices.Clone(r.Failures)
 	for i := range r.Failures {
 		r.Failures[i].Exemplars = nil

@@ -241,12 +241,17 @@ func Load(dir string) (*Result, error) {
 	}
 	var r Result
 	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, ResultFile), err)
+		return nil, fmt.Errorf("%w; without that file lt report rebuilds the run from its journal", damaged(filepath.Join(dir, ResultFile), err))
 	}
 	if r.Schema != Schema {
 		return nil, fmt.Errorf("%s has schema %d; this lt reads schema %d", filepath.Join(dir, ResultFile), r.Schema, Schema)
 	}
 	return &r, nil
+}
+
+// damaged says of a file of lt's that it is not as lt wrote it.
+func damaged(path string, err error) error {
+	return fmt.Errorf("%s is damaged, cut off perhaps: %w", path, err)
 }
 
 // LoadPlan is the plan of the run in dir.
@@ -258,7 +263,7 @@ func LoadPlan(dir string) (*Plan, error) {
 	}
 	var p Plan
 	if err := json.Unmarshal(b, &p); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, damaged(path, err)
 	}
 	if p.Schema != Schema {
 		return nil, fmt.Errorf("%s has schema %d; this lt reads schema %d", path, p.Schema, Schema)

@@ -182,13 +182,16 @@ func checksum(raw []byte) (string, map[string]any, error) {
 // LoadBaseline reads a stored baseline. edited tells why it is not what lt wrote;
 // empty: it is.
 func LoadBaseline(path string) (b *Baseline, edited string, err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+		return nil, "", fmt.Errorf("%s is no file", path)
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, "", err
 	}
 	b = &Baseline{}
 	if err := json.Unmarshal(raw, b); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
+		return nil, "", damaged(path, err)
 	}
 	switch {
 	case b.Kind != baselineKind || b.Result == nil:
@@ -206,7 +209,8 @@ func LoadBaseline(path string) (b *Baseline, edited string, err error) {
 	return b, edited, nil
 }
 
-// IsBaseline reports whether path is a stored baseline rather than a run.
+// IsBaseline reports whether path is a stored baseline, or the damaged file of one,
+// rather than a run.
 func IsBaseline(path string) bool {
 	if filepath.Ext(path) != ".json" {
 		return false
@@ -217,7 +221,13 @@ func IsBaseline(path string) bool {
 	}
 	raw, err := os.ReadFile(path)
 	var head struct{ Kind string }
-	return err == nil && json.Unmarshal(raw, &head) == nil && head.Kind == baselineKind
+	if err != nil {
+		return false
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return filepath.Base(path) != ResultFile && filepath.Base(path) != PlanFile
+	}
+	return head.Kind == baselineKind
 }
 
 // evidence is what the baseline shows.
@@ -294,6 +304,9 @@ func (s Store) List() (all []*Baseline, unreadable []error) {
 		default:
 			if edited != "" {
 				unreadable = append(unreadable, fmt.Errorf("%s: %s", path, edited))
+			}
+			if rel, err := filepath.Rel(s.Dir, path); err == nil {
+				b.Name = filepath.ToSlash(strings.TrimSuffix(rel, ".json")) // a copy goes by its file's name
 			}
 			all = append(all, b)
 		}

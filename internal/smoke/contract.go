@@ -25,6 +25,10 @@ import (
 // maxContract is how long a document may be.
 const maxContract = 64 << 20
 
+// maxNesting is how deep a JSON document may nest: the library's time grows with a
+// power of the depth.
+const maxNesting = 500
+
 // A Contract is what an API promises: an OpenAPI document, read.
 type Contract struct {
 	Source     string // file or URL
@@ -71,6 +75,9 @@ func ParseContract(source string, data []byte) (contract *Contract, err error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, checkSyntax(source, data)
 	}
+	if n := nesting(data); n > maxNesting {
+		return nil, fmt.Errorf("%s: the document nests %d levels deep: lt reads up to %d", source, n, maxNesting)
+	}
 	loader := openapi3.NewLoader()
 	location := &url.URL{Path: filepath.ToSlash(source)}
 	if !strings.Contains(source, "://") {
@@ -99,6 +106,29 @@ func ParseContract(source string, data []byte) (contract *Contract, err error) {
 		c.Warnings = append(c.Warnings, "the document breaks the specification: "+firstLine(err.Error()))
 	}
 	return c, nil
+}
+
+// nesting is how deep objects and lists of a JSON document nest; 0: it is YAML.
+func nesting(data []byte) (deepest int) {
+	if data = bytes.TrimSpace(data); data[0] != '{' {
+		return 0
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
 }
 
 func swagger(data []byte) string {

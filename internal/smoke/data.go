@@ -17,6 +17,13 @@ import (
 // where it may not be, the data cannot be made.
 const maxDepth = 12
 
+// maxData bounds what one value may hold, in bytes, roughly: minLength, minItems and
+// alternatives within alternatives multiply, and a contract may ask for anything.
+const maxData = 4 << 20
+
+// maxText is how long a text may have to be.
+const maxText = 1 << 20
+
 // A generator makes values that a schema allows: the least that it asks for, in
 // the same order for the same seed.
 type generator struct {
@@ -25,6 +32,7 @@ type generator struct {
 	run      string // stands in texts, so that people see who made the row
 	n        int
 	now      time.Time
+	spent    int    // of maxData, for the value that is being made
 	answer   bool   // it makes an answer, not a request
 	keep     string // plain name of a field that an update must not change
 
@@ -102,7 +110,10 @@ func flatten(ref *openapi3.SchemaRef, depth int) *openapi3.Schema {
 	return &s
 }
 
-var errTooDeep = errors.New("the schema needs itself without an end")
+var (
+	errTooDeep  = errors.New("the schema needs itself without an end")
+	errTooLarge = fmt.Errorf("the schema asks for more than %d MB", maxData>>20)
+)
 
 // body makes a request's body. update asks for a few fields even where none is
 // required, like those of current, the member that is to be changed.
@@ -192,6 +203,12 @@ func (g *generator) reference(field string, s *openapi3.Schema) (any, bool) {
 func (g *generator) value(ref *openapi3.SchemaRef, name string, depth int, update bool, current map[string]any) (any, error) {
 	if depth > maxDepth {
 		return nil, errTooDeep
+	}
+	if depth == 0 {
+		g.spent = 0
+	}
+	if g.spent += 64; g.spent > maxData {
+		return nil, errTooLarge
 	}
 	s := flatten(ref, 0)
 	switch {
@@ -495,7 +512,13 @@ func (g *generator) text(s *openapi3.Schema, name string) (any, error) {
 	g.n++
 	long := -1
 	if s.MaxLength != nil {
-		long = int(min(*s.MaxLength, 1<<20))
+		long = int(min(*s.MaxLength, maxText))
+	}
+	if s.MinLength > maxText {
+		return nil, fmt.Errorf("a text of %d characters is longer than lt makes", s.MinLength)
+	}
+	if g.spent += int(s.MinLength); g.spent > maxData {
+		return nil, errTooLarge
 	}
 	if s.Pattern != "" {
 		if t, err := matching(s.Pattern, g.rng, int(min(s.MinLength, 1<<16)), long); err == nil {
@@ -542,8 +565,8 @@ func (g *generator) text(s *openapi3.Schema, name string) (any, error) {
 	if n := plain(name); strings.HasSuffix(n, "name") || strings.HasSuffix(n, "key") || strings.HasSuffix(n, "slug") || idLike(name) || n == "code" {
 		t = "lt-smoke-" + word // may stand in a path
 	}
-	for len(t) < int(min(s.MinLength, 1<<20)) {
-		t += " lt"
+	if short := int(s.MinLength) - len(t); short > 0 {
+		t += strings.Repeat(" lt", (short+2)/3)
 	}
 	if long >= 0 && len(t) > long {
 		t = t[len(t)-long:] // the end tells one from another

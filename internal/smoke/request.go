@@ -284,6 +284,7 @@ func (g *generator) param(p *openapi3.Parameter) (any, error) {
 	if s == nil || s.Value == nil {
 		return "lt-smoke-" + g.run, nil
 	}
+	g.spent = 0
 	v, err := g.value(s, p.Name, 1, false, nil)
 	if err != nil {
 		return nil, err

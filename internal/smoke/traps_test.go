@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-42693903/lt/internal/client"
 )
@@ -154,12 +156,36 @@ func TestMalformed(t *testing.T) {
 		{"Swagger", `{"swagger":"2.0","info":{"title":"x","version":"1"},"paths":{"/a":{"get":{"responses":{"200":{"description":"ok"}}}}}}`, `Swagger 2\.0`},
 		{"no paths", "openapi: 3.0.0\ninfo: {title: x, version: '1'}\n", `no paths`},
 		{"wrong type", "openapi: 3.0.0\ninfo: {title: x, version: '1'}\npaths:\n  /a:\n    get:\n      parameters:\n        - {name: q, in: query, schema: {type: string, minLength: long}}\n      responses: {'200': {description: ok}}\n", `^api\.yaml:7:\d+: schema`},
+		{"too deep", `{"openapi":"3.0.0","info":{"title":"[[\"{","version":"1"},"paths":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}`, `^api\.yaml: the document nests 601 levels deep`},
 		{"lost reference", "openapi: 3.0.0\ninfo: {title: x, version: '1'}\npaths:\n  /a:\n    get:\n      responses:\n        '200':\n          $ref: '#/components/responses/Lost'\n", `^api\.yaml:8:17: \$ref #/components/responses/Lost`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseContract("api.yaml", []byte(c.text))
 			if err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {
 				t.Errorf("%v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestGreedySchemas ask for more than anybody has; lt says that it makes none.
+func TestGreedySchemas(t *testing.T) {
+	for _, c := range []struct{ name, schema, want string }{
+		{"text", `{"type":"string","minLength":100000000000}`, "longer than lt makes"},
+		{"texts", `{"type":"array","minItems":900,"items":{"type":"string","minLength":1000000}}`, "more than 4 MB"},
+		{"lists of lists", `{"type":"array","minItems":900,"items":{"type":"array","minItems":900,"items":{"type":"array","minItems":900,"items":{"type":"integer"}}}}`, "more than 4 MB"},
+		{"a long text", `{"type":"string","minLength":500000}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			contract, err := ParseContract("api.json", []byte(`{"openapi":"3.0.3","info":{"title":"t","version":"1"},"paths":{"/a":{"post":{
+				"requestBody":{"required":true,"content":{"application/json":{"schema":`+c.schema+`}}},"responses":{"200":{"description":"ok"}}}}}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := &generator{contract: contract, rng: rand.New(rand.NewPCG(1, 2)), run: "m", now: time.Now()}
+			_, err = g.body(contract.Operations[0].Body.Content["application/json"], false, nil)
+			if got := fmt.Sprint(err); c.want == "" && err != nil || !strings.Contains(got, c.want) {
+				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
 	}

@@ -42,7 +42,8 @@ func TestReviewFilesAreStrict(t *testing.T) {
 		text  string
 		want  string
 	}{
-		"criteria": {parseCriteria, "scenarios:\n  - {name: a, duraton: 1h}\n  - a\n  - {duration: 5, thresholds: [p95 <]}\nsmoke: {coverage: 95, max_p0: x}\nbaseline: yes\nbuild: 1\n",
+		"criteria": {
+			parseCriteria, "scenarios:\n  - {name: a, duraton: 1h}\n  - a\n  - {duration: 5, thresholds: [p95 <]}\nsmoke: {coverage: 95, max_p0: x}\nbaseline: yes\nbuild: 1\n",
 			"f:2:15: unknown key `duraton`, did you mean `duration`?\n" +
 				"f:3:5: the scenario `a` stands here a second time\n" +
 				"f:4:5: a scenario needs a name\n" +
@@ -51,11 +52,14 @@ func TestReviewFilesAreStrict(t *testing.T) {
 				"f:5:19: coverage is a share from 0 to 1 or from 0% to 100%, not `95`\n" +
 				"f:5:31: max_p0 is a whole number from 0 to 1000, not `x`\n" +
 				"f:6:11: baseline is required or optional, not `yes`\n" +
-				"f:7:1: unknown key `build`; a criteria file has scenarios, labels, baseline, smoke"},
-		"waivers": {parseWaivers, "waivers:\n  - {criterion: c, owner: '', reason: r, expires: soon}\n  - {criterion: c}\n",
+				"f:7:1: unknown key `build`; a criteria file has scenarios, labels, baseline, smoke",
+		},
+		"waivers": {
+			parseWaivers, "waivers:\n  - {criterion: c, owner: '', reason: r, expires: soon}\n  - {criterion: c}\n",
 			"f:2:27: owner is empty: a waiver names its criterion, who answers for it, why, and until when\n" +
 				"f:2:51: expires is a day, as 2026-12-31, not `soon`\n" +
-				"f:3:5: the waiver has no owner, no reason, no expires"},
+				"f:3:5: the waiver has no owner, no reason, no expires",
+		},
 		"empty": {parseWaivers, "", "f: the file is empty; a waiver file starts with `waivers:`"},
 	} {
 		err := c.parse("f", []byte(c.text))

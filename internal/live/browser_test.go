@@ -123,21 +123,22 @@ func eval[T any](t *testing.T, ctx context.Context, js string) T {
 	return v
 }
 
-// wants waits for a script's value.
+// wants waits for a script's value. A page that is being loaded does not have
+// the element yet, which is an exception there.
 func wants(t *testing.T, ctx context.Context, js, want string) {
 	t.Helper()
-	got := ""
+	got, err := "", error(nil)
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if got = eval[string](t, ctx, js); got == want {
+		if got, err = chromedp.Run(ctx, chromedp.Evaluate[string](js)); err == nil && got == want {
 			return
 		}
 	}
-	t.Fatalf("%s is %q, want %q", js, got, want)
+	t.Fatalf("%s is %q (%v), want %q", js, got, err, want)
 }
 
 func screenshot(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
-	dir := os.Getenv("LT_SCREENSHOTS")
+	dir := os.Getenv("LT_ARTEFACTS")
 	if dir == "" {
 		return
 	}

@@ -39,7 +39,7 @@ func TestVerifyAlertsRing(t *testing.T) {
 	if code := calm.exit(30 * time.Second); code != 0 {
 		t.Fatalf("the baseline: exit %d\n%s", code, &calm.stderr)
 	}
-	rules := lt(t, "alerts", filepath.Dir(calm.latest("result.json")), "--scrape", base+"/metrics", "--match", "job=gateway", "--for", "3s", "--window", "15s", "-o", dir)
+	rules := lt(t, "alerts", filepath.Dir(calm.latest("result.json")), "--scrape", base+"/metrics", "--match", "job=gateway", "--for", "3s", "--window", "30s", "-o", dir)
 	if out, err := rules.CombinedOutput(); err != nil || strings.Contains(string(out), "measures nothing") {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -78,7 +78,7 @@ func TestVerifyAlertsRing(t *testing.T) {
 	daemon(t, alertmanager, "--config.file="+filepath.Join(dir, "alertmanager.yml"), "--storage.path="+filepath.Join(dir, "am"), "--web.listen-address="+bell, "--cluster.listen-address=")
 	daemon(t, prometheus, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--web.listen-address="+watcher)
 
-	put, err := http.NewRequest(http.MethodPut, "http://"+admin+"/faults", strings.NewReader("degrading?period=10s&base=200ms"))
+	put, err := http.NewRequest(http.MethodPut, "http://"+admin+"/faults", strings.NewReader("degrading?period=60s&base=500ms"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +87,8 @@ func TestVerifyAlertsRing(t *testing.T) {
 		t.Fatalf("faults: %v %v", answer, err)
 	}
 	answer.Body.Close()
+	// Slow answers slow users down: more of them, so that a window sees enough.
+	load = append(load, "-u", "60")
 	slow := loading("5m")
 	slow.until("the alert", func() bool {
 		mu.Lock()

@@ -3,7 +3,7 @@ export CGO_ENABLED := 0
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 LDFLAGS := -s -w
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 MANDIR   ?= dist-man
 
 .PHONY: build test verify race lint fuzz bench bench-peers soak cover check dist man help
@@ -14,19 +14,19 @@ build: ## build ./bin/lt
 # The tests of cmd/lt run whole loads: beside other packages' tests they would
 # measure those.
 test: ## every test but the counted suites; under 5 minutes on 2 cores
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "SKIPPED SUITE: the browser tests need Chromium (apt-get install chromium)"
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "SKIPPED SUITE: the tests of PostgreSQL need it (apt-get install postgresql)"
 	$(GO) test $$($(GO) list ./... | grep -v /cmd/lt$$)
 	$(GO) test ./cmd/lt
 
 verify: ## the counted suites: faults, kills, browser, fuzz; under 20 minutes
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "SKIPPED SUITE: the browser tests need Chromium (apt-get install chromium)"
 	LT_VERIFY=1 $(GO) test -count=1 -p 1 -timeout 20m -run '^(TestVerify|TestBrowser)' ./...
 	cd tools/promcheck && $(GO) test -count=1 ./...
 	$(MAKE) fuzz
 
-race: ## the tests under the race detector (needs gcc: -race needs cgo)
+race: ## the tests of what runs at once under the race detector (needs gcc: -race needs cgo)
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race needs a C compiler (apt-get install gcc)" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m $$($(GO) list ./... | grep -v /cmd/lt$$)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m $$($(GO) list ./... | grep -vE '/(cmd/lt|report|internal/(verdict|selftest|importer))$$')
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./cmd/lt
 
 lint: ## vet, staticcheck, gofumpt, go mod tidy drift, cross-compilation
@@ -41,7 +41,7 @@ lint: ## vet, staticcheck, gofumpt, go mod tidy drift, cross-compilation
 	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/lt
 	GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/lt
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
+fuzz: ## each fuzz target for FUZZTIME (5s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \

@@ -24,6 +24,9 @@ import (
 // unless this is where it has to run.
 func newBrowser(t *testing.T) context.Context {
 	t.Helper()
+	if os.Getenv("LT_VERIFY") == "" {
+		t.Skip("LT_VERIFY=1 runs the counted suites")
+	}
 	path := ""
 	for _, name := range []string{"chromium", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "chromium-browser"} {
 		if p, err := exec.LookPath(name); err == nil {

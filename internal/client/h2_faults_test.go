@@ -183,18 +183,18 @@ func h2faults() []h2fault {
 		}, outcome: metric.TooLarge, phases: inHeaders},
 		{name: "endless body", serve: func(c *h2peerConn, id uint32) {
 			c.head(id, false, ":status", "200")
-			go c.hang()
+			go c.swallow()
 			for part := make([]byte, 16<<10); c.WriteData(id, false, part) == nil; {
 			}
 		}, outcome: metric.TooLarge, phases: inBodyPhase},
 		{name: "a length over the limit", serve: heads(":status", "200", "content-length", "1048577"), outcome: metric.TooLarge, phases: inHeaders},
 		{name: "flood of pings", serve: func(c *h2peerConn, id uint32) {
-			go c.hang()
+			go c.swallow()
 			for c.WritePing(false, [8]byte{}) == nil {
 			}
 		}, outcome: metric.Protocol, phases: inHeaders},
 		{name: "flood of settings", serve: func(c *h2peerConn, id uint32) {
-			go c.hang()
+			go c.swallow()
 			for c.WriteSettings() == nil {
 			}
 		}, outcome: metric.Protocol, phases: inHeaders},

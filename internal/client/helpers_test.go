@@ -144,6 +144,10 @@ func (c *peerConn) drip(s string, every time.Duration) {
 // hang waits until the client gives up.
 func (c *peerConn) hang() { _, _ = io.Copy(io.Discard, c.r) }
 
+// swallow reads on beside whoever writes. It leaves the buffer alone, for the one
+// who reads requests looks at that when the writing has failed.
+func (c *peerConn) swallow() { _, _ = io.Copy(io.Discard, c.TCPConn) }
+
 const hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 // echo answers every request with a 200.

@@ -318,9 +318,6 @@ func TestBrowserIsAccessible(t *testing.T) {
 	}
 	b := newBrowser(t)
 	for name := range fixtures() {
-		if os.Getenv("LT_SOAK") == "" && name != "failing" && name != "invalid" && name != "empty" && name != "passing" && name != "hostile" {
-			continue // the others take a minute
-		}
 		t.Run(name, func(t *testing.T) {
 			ctx := b.open(t, name)
 			eval[any](t, ctx, string(axe)+";0")

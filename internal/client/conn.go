@@ -70,7 +70,8 @@ var (
 	errCut     = errors.New("the peer closed the connection inside the answer")
 )
 
-// Exchange sends req, reads its answer and stamps s, of which only Due is kept.
+// Exchange sends req, reads its answer and stamps s, of which only Due is kept,
+// and Sent where the caller has just read the clock for it.
 // It fills resp, whose former buffers it releases. What went wrong stands in
 // s.Outcome and s.Phase, in words in resp.Err.
 //
@@ -85,7 +86,9 @@ var (
 // same one: the Conn watches it once.
 func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *metric.Sample) {
 	resp.Release()
-	*s = metric.Sample{Due: s.Due, Sent: c.client.now()}
+	if *s = (metric.Sample{Due: s.Due, Sent: s.Sent}); s.Sent == 0 {
+		s.Sent = c.client.now()
+	}
 	if c.mux != nil {
 		c.exchangeH2(ctx, req, resp, s)
 		return

@@ -55,7 +55,6 @@ func (u *session) hop(ctx context.Context, r *request, h *hop, due time.Duration
 	u.http.Wire, u.http.NoBody, u.sent = u.wire, h.method == "HEAD", u.wire
 	u.begin(due, rec)
 	conn.Exchange(ctx, &u.http, &u.resp, &u.sample)
-	u.sample.Begun = true
 	if len(u.resp.Cookies) > 0 {
 		u.keepCookies(h.url)
 	}
@@ -73,7 +72,6 @@ func (u *session) exchange(ctx context.Context, r *request, due time.Duration, r
 	u.failed = failure{}
 	u.begin(due, rec)
 	u.conn.Exchange(ctx, req, &u.resp, &u.sample)
-	u.sample.Begun = true
 	if len(u.resp.Cookies) > 0 {
 		_, target, _ := bytes.Cut(u.sent, []byte(" "))
 		target, _, _ = bytes.Cut(target, []byte(" "))
@@ -87,7 +85,7 @@ func (u *session) exchange(ctx context.Context, r *request, due time.Duration, r
 
 // begin stamps when the request that was due is sent, which is now.
 func (u *session) begin(due time.Duration, rec taker) {
-	u.sample.Due, u.sample.Sent = due, u.script.clock.Now()
+	u.sample.Due, u.sample.Sent, u.sample.Begun = due, u.script.clock.Now(), true
 	rec.Begin(u.sample.Sent)
 }
 

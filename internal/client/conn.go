@@ -71,9 +71,8 @@ var (
 )
 
 // Exchange sends req, reads its answer and stamps s, of which only Due is kept,
-// and Sent where the caller has just read the clock for it.
-// It fills resp, whose former buffers it releases. What went wrong stands in
-// s.Outcome and s.Phase, in words in resp.Err.
+// and Sent where the request has been Begun. It fills resp, whose former buffers it
+// releases. What went wrong stands in s.Outcome and s.Phase, in words in resp.Err.
 //
 // A connection that the peer has closed before the request's first byte is
 // replaced, once, and counted in s.Reconnects. Nothing else is tried again. The
@@ -86,7 +85,7 @@ var (
 // same one: the Conn watches it once.
 func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *metric.Sample) {
 	resp.Release()
-	if *s = (metric.Sample{Due: s.Due, Sent: s.Sent}); s.Sent == 0 {
+	if *s = (metric.Sample{Due: s.Due, Sent: s.Sent, Begun: s.Begun}); !s.Begun {
 		s.Sent = c.client.now()
 	}
 	if c.mux != nil {

@@ -308,7 +308,11 @@ func (o *runOptions) parseScenario(s *settings, what string) {
 		o.scenario, err = scenarios.Load(what)
 	}
 	if err != nil {
-		s.mistakes = append(s.mistakes, usageErrorf("%w", err))
+		err = usageErrorf("%w", err)
+		if what == "smoke" {
+			err = hintf(err, "smoke is a command of its own: lt smoke, with its load lt smoke --load")
+		}
+		s.mistakes = append(s.mistakes, err)
 		o.scenario = nil
 		return
 	}

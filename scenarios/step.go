@@ -12,7 +12,7 @@ var methods = []string{"get", "post", "put", "patch", "delete", "head", "options
 
 var stepKeys = append(slices.Clone(methods),
 	"name", "when", "set", "query", "headers", "json", "form", "multipart", "body", "expect", "timeout", "redirect", "compressed",
-	"poll", "pause", "save", "check", "push", "pick", "take")
+	"protocol", "poll", "pause", "save", "check", "push", "pick", "take")
 
 // steps reads a list of steps.
 func (d *decoder) steps(n *yaml.Node, what string) (steps []Step) {
@@ -82,6 +82,10 @@ func (d *decoder) stepKey(s *Step, e entry) {
 		s.compressed = &v
 	case "expect":
 		s.Expect = d.statuses(e.value)
+	case "protocol": // kept free for those to come
+		if name := d.line(e.value, "a protocol"); name != "" && name != "http" {
+			d.add(e.value, "lt speaks no `%s`: a step's protocol is http, which it need not say", shorten(name, 40))
+		}
 	case "timeout":
 		s.Timeout = d.duration(e.value, "the timeout", time.Millisecond)
 	case "pause":

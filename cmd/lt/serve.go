@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"github.com/seed-42693903/lt/fixtures/datalayer"
 	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/fixtures/gateway"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 const (
@@ -262,13 +264,30 @@ database    %s
 key         %s
 
 Try:
-  %slt run light --target %s
+  %s%s run light --target %s
   curl -i %s/health/ready
   curl -H "X-API-Key: %s" "%s/api/v1/agents/?limit=5"
 
 Ctrl-C stops.
-`, base, urlOf(behind), database, shown, assign, base, base, header, base)
+`, base, urlOf(behind), database, shown, assign, commandName(), base, base, header, base)
 	return serveUntilSignal(env, served{gw, front}, served{dl, behind})
+}
+
+// commandName is how a shell beside this one calls this lt: by its name where that finds it, else by its file, which `go run` and
+// bin/lt are called by.
+func commandName() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "lt"
+	}
+	if found, err := exec.LookPath("lt"); err == nil {
+		a, errA := os.Stat(found)
+		b, errB := os.Stat(exe)
+		if errA == nil && errB == nil && os.SameFile(a, b) {
+			return "lt"
+		}
+	}
+	return text.Quote(exe)
 }
 
 // newGateway makes a gateway with one consumer, as the reference platform has for load tests.

@@ -75,21 +75,26 @@ func TestServeAll(t *testing.T) {
 	if got := status(t, "POST", base+"/api/v1/agents", key, `{"name":"Ada"}`); got != 201 {
 		t.Errorf("POST: %d", got)
 	}
-	// The printed commands work as they are.
-	for _, line := range strings.Split(s.out, "\n") {
-		if command, ok := strings.CutPrefix(line, "  curl "); ok {
+	// The three printed commands work as they are; of the run, the plan is enough here.
+	_, try, _ := strings.Cut(s.out, "Try:\n")
+	commands := strings.Split(strings.Split(try, "\n\n")[0], "\n")
+	if len(commands) != 3 || !strings.Contains(commands[0], "LT_API_KEY="+key) || !strings.HasSuffix(commands[0], " run light --target "+base) {
+		t.Fatalf("not the three commands:\n%s", s.out)
+	}
+	commands[0] += " --dry-run"
+	for _, line := range commands {
+		if strings.HasPrefix(line, "  curl ") {
 			if _, err := exec.LookPath("curl"); err != nil {
 				t.Log("no curl here: the printed commands are not run")
 				continue
 			}
-			out, err := exec.Command("sh", "-c", "curl -sS --fail "+command).CombinedOutput()
-			if err != nil {
-				t.Errorf("%s: %v %s", line, err, out)
-			}
+			line = strings.Replace(line, "curl ", "curl -sS --fail ", 1)
 		}
-	}
-	if !strings.Contains(s.out, "LT_API_KEY="+key+" lt run light --target "+base) {
-		t.Errorf("no command to run:\n%s", s.out)
+		cmd := exec.Command("sh", "-c", line)
+		cmd.Dir, cmd.Env = temp, append(os.Environ(), asLT+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v %s", line, err, out)
+		}
 	}
 	if err := s.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

@@ -153,15 +153,17 @@ func TestServeSecondSignal(t *testing.T) {
 	}
 }
 
-// TestServeHalves runs the two servers apart, with keys from the environment, which are shown nowhere.
+// TestServeHalves runs the two servers apart, with keys from the environment, which are shown nowhere. Both log a request by one
+// trace.
 func TestServeHalves(t *testing.T) {
 	const apiKey, upstreamKey = "canary-of-the-callers", "canary-of-the-gateway"
 	env := []string{envAPIKey + "=" + apiKey, envUpstreamKey + "=" + upstreamKey}
-	dl := startServe(t, "key", env, "datalayer", "--addr", "127.0.0.1:0", "--db", "sqlite:"+filepath.Join(t.TempDir(), "lt.db"))
-	gw := startServe(t, "key", env, "gateway", "--addr", "127.0.0.1:0", "--upstream", dl.field(t, "data layer"))
+	dl := startServe(t, "key", env, "datalayer", "-v", "--addr", "127.0.0.1:0", "--db", "sqlite:"+filepath.Join(t.TempDir(), "lt.db"))
+	gw := startServe(t, "key", env, "gateway", "-v", "--addr", "127.0.0.1:0", "--upstream", dl.field(t, "data layer"))
 	if got := status(t, "POST", gw.field(t, "gateway")+"/api/v1/agents/", apiKey, `{"name":"Ada"}`); got != 201 {
 		t.Errorf("POST through both: %d", got)
 	}
+	var traces []string
 	for _, s := range []*server{gw, dl} {
 		if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -172,6 +174,14 @@ func TestServeHalves(t *testing.T) {
 		if text := s.out + s.stderr.String(); strings.Contains(text, "canary") {
 			t.Errorf("a key is shown: %s", text)
 		}
+		line := regexp.MustCompile(`(?m)request" method=POST path=/\S*agents/? status=201 .*\btrace_id=([0-9a-f]{32})`).FindStringSubmatch(s.stderr.String())
+		if line == nil {
+			t.Fatalf("the request is not in the log:\n%s", &s.stderr)
+		}
+		traces = append(traces, line[1])
+	}
+	if traces[0] != traces[1] {
+		t.Errorf("one request has the traces %v", traces)
 	}
 }
 

@@ -53,10 +53,8 @@ func (u *session) hop(ctx context.Context, r *request, h *hop, due time.Duration
 	}
 	u.http = r.http
 	u.http.Wire, u.http.NoBody, u.sent = u.wire, h.method == "HEAD", u.wire
-	u.sample.Due = due
-	rec.Begin(u.script.clock.Now())
+	u.begin(due, rec)
 	conn.Exchange(ctx, &u.http, &u.resp, &u.sample)
-	u.sample.Begun = true
 	if len(u.resp.Cookies) > 0 {
 		u.keepCookies(h.url)
 	}
@@ -71,11 +69,9 @@ func (u *session) exchange(ctx context.Context, r *request, due time.Duration, r
 	if u.unmade != nil {
 		return u.notSent(r, due)
 	}
-	u.sample.Due = due
 	u.failed = failure{}
-	rec.Begin(u.script.clock.Now())
+	u.begin(due, rec)
 	u.conn.Exchange(ctx, req, &u.resp, &u.sample)
-	u.sample.Begun = true
 	if len(u.resp.Cookies) > 0 {
 		_, target, _ := bytes.Cut(u.sent, []byte(" "))
 		target, _, _ = bytes.Cut(target, []byte(" "))
@@ -85,6 +81,12 @@ func (u *session) exchange(ctx context.Context, r *request, due time.Duration, r
 		u.refused(u.sample.End)
 	}
 	return &u.sample
+}
+
+// begin stamps when the request that was due is sent, which is now.
+func (u *session) begin(due time.Duration, rec taker) {
+	u.sample.Due, u.sample.Sent, u.sample.Begun = due, u.script.clock.Now(), true
+	rec.Begin(u.sample.Sent)
 }
 
 // notSent is the sample of a request that could not be made: the scenario asks for

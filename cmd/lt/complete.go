@@ -26,7 +26,7 @@ func addCompletions(root *cobra.Command) {
 		shells.RunE = unknownSub
 	}
 	for path, arg := range map[string]cobra.CompletionFunc{
-		"run":            completeOnce(append(builtinNames(scenarios.KindScenario), suiteName+"\tlight, normal, peak and endurance, with one index", suiteBaseline+"\tsuite, and the index of all runs"), filesToo),
+		"run":            completeOnce(runNames, filesToo),
 		"smoke":          completeOnce(builtinNames(scenarios.KindScenario), filesToo),
 		"report":         completeRun,
 		"compare":        completeRuns,
@@ -46,7 +46,9 @@ func addCompletions(root *cobra.Command) {
 		formats = append(formats, f.Name+"\t"+f.About)
 	}
 	all := map[string]cobra.CompletionFunc{
-		"workload":        completeFlag(builtinNames(scenarios.KindWorkload), filesToo),
+		"workload": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return builtinNames(scenarios.KindWorkload)(), filesToo
+		},
 		"on-inconclusive": completeFlag([]string{"fail\tNOT PROVEN is exit code 5", "warn\tNOT PROVEN is exit code 0"}, nothingElse),
 		"format":          completeFlag(formats, nothingElse),
 		"api-key":         completeFlag([]string{"env:LT_API_KEY\tthe key in that variable", "-\tthe key on standard input"}, filesToo),
@@ -71,14 +73,22 @@ func addCompletions(root *cobra.Command) {
 	}
 }
 
-// builtinNames are the built-in files of a kind, or of all kinds.
-func builtinNames(kind string) (names []string) {
-	for _, b := range scenarios.Builtin() {
-		if kind == "" || b.Kind == kind {
-			names = append(names, b.Name+"\t"+b.Description)
+// builtinNames are the built-in files of a kind, or of all kinds, read only when a
+// shell asks for them.
+func builtinNames(kind string) func() []string {
+	return func() (names []string) {
+		for _, b := range scenarios.Builtin() {
+			if kind == "" || b.Kind == kind {
+				names = append(names, b.Name+"\t"+b.Description)
+			}
 		}
+		return names
 	}
-	return names
+}
+
+// runNames are what lt run takes beside files and URLs.
+func runNames() []string {
+	return append(builtinNames(scenarios.KindScenario)(), suiteName+"\tlight, normal, peak and endurance, with one index", suiteBaseline+"\tsuite, and the index of all runs")
 }
 
 // completeFlag offers the names; completeOnce does so for the first argument.
@@ -86,12 +96,12 @@ func completeFlag(names []string, more cobra.ShellCompDirective) cobra.Completio
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return names, more }
 }
 
-func completeOnce(names []string, more cobra.ShellCompDirective) cobra.CompletionFunc {
+func completeOnce(names func() []string, more cobra.ShellCompDirective) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, nothingElse
 		}
-		return names, more
+		return names(), more
 	}
 }
 

@@ -70,9 +70,9 @@ var (
 	errCut     = errors.New("the peer closed the connection inside the answer")
 )
 
-// Exchange sends req, reads its answer and stamps s, of which only Due is kept.
-// It fills resp, whose former buffers it releases. What went wrong stands in
-// s.Outcome and s.Phase, in words in resp.Err.
+// Exchange sends req, reads its answer and stamps s, of which only Due is kept,
+// and Sent where the request has been Begun. It fills resp, whose former buffers it
+// releases. What went wrong stands in s.Outcome and s.Phase, in words in resp.Err.
 //
 // A connection that the peer has closed before the request's first byte is
 // replaced, once, and counted in s.Reconnects. Nothing else is tried again. The
@@ -85,7 +85,9 @@ var (
 // same one: the Conn watches it once.
 func (c *Conn) Exchange(ctx context.Context, req *Request, resp *Response, s *metric.Sample) {
 	resp.Release()
-	*s = metric.Sample{Due: s.Due, Sent: c.client.now()}
+	if *s = (metric.Sample{Due: s.Due, Sent: s.Sent, Begun: s.Begun}); !s.Begun {
+		s.Sent = c.client.now()
+	}
 	if c.mux != nil {
 		c.exchangeH2(ctx, req, resp, s)
 		return

@@ -164,10 +164,13 @@ func TestH2Shares(t *testing.T) {
 			}))
 			cl := newClient(t, u, func(o *Options) { change(o); o.Connections = 3 })
 			const users, rounds = 100, 30
+			var conns [users]*Conn // all made before the first begins: the last to close ends its connection
+			for id := range conns {
+				conns[id] = cl.NewConn()
+			}
 			var wg sync.WaitGroup
-			for id := range users {
+			for id, c := range conns {
 				wg.Go(func() {
-					c := cl.NewConn()
 					defer c.Close()
 					var resp Response
 					for i := range rounds {

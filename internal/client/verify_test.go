@@ -260,7 +260,7 @@ func TestVerifyMemory(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(tt.name, " ", "-"), func(t *testing.T) {
 			p := newPeer(t, tt.serve)
-			cl := newClient(t, p.url(), func(o *Options) { o.MaxBody, o.MaxHeader = 48<<20, 0 })
+			cl := newClient(t, p.url(), func(o *Options) { o.MaxBody, o.MaxHeader, o.Timeout = 48<<20, 0, time.Minute })
 			runtime.GC()
 			var before, now runtime.MemStats
 			runtime.ReadMemStats(&before)

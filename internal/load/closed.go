@@ -72,9 +72,12 @@ func (r *Runner) closedUser(id int, due time.Duration, stop <-chan struct{}) {
 	var timer *time.Timer // made with the first think time
 	timed := true         // the iteration to come has a due time of its own
 	for {
-		select {
+		select { // with one case each, which costs no lock
 		case <-stop:
 			return
+		default:
+		}
+		select {
 		case <-r.stopping:
 			return
 		default:

@@ -43,7 +43,7 @@ type Sample struct {
 	Phase      Phase // where it ended; PhaseBody for a complete answer
 	Reused     bool  // sent on a connection that had carried a request before
 	Reconnects int   // connections found closed, and replaced, before the first byte was written
-	Begun      bool  // Recorder.Begin was called for it
+	Begun      bool  // Recorder.Begin was called for it, at Sent
 	BytesOut   int64
 	BytesIn    int64
 }

@@ -175,7 +175,7 @@ func (c *Collector) Add(iv *Interval, g *group) {
 		}
 		e.Requests, e.Failed = e.Requests-own, e.Failed-own
 		c.each[e.Index].add(&e, iv.Period)
-		c.columns.count(e.Index, iv.Offset, e.Requests, e.Failed)
+		c.columns.count(e.Index, iv.Offset+iv.Length/2, e.Requests, e.Failed)
 		all.Requests += e.Requests
 		all.Failed += e.Failed
 		all.Reconnects += e.Reconnects
@@ -283,7 +283,7 @@ func (c *Collector) addGroup(iv *Interval, g *group) {
 		case e.Kind == KindOK:
 			all.response.Merge(d)
 			fresh[e.Endpoint].response.Merge(d)
-			c.columns.time(e.Endpoint, g.index.Offset, d)
+			c.columns.time(e.Endpoint, g.index.Offset+g.index.Length/2, d)
 		case e.Kind == KindService && c.stretches.service:
 			all.service.Merge(d)
 			fresh[e.Endpoint].service.Merge(d)

@@ -51,7 +51,8 @@ func newColumns(endpoints int, resolution time.Duration) columns {
 	return columns{width: max(resolution, time.Second), each: make([][maxColumns]column, endpoints)}
 }
 
-// at is the column of a moment of the run.
+// at is the column of a moment of the run: of an interval its middle, for the end of
+// the warm-up moves the borders of the intervals beside it.
 func (c *columns) at(offset time.Duration) int {
 	for offset/c.width >= maxColumns {
 		c.width *= 2

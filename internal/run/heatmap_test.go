@@ -2,9 +2,11 @@ package run
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/seed-42693903/lt/internal/load"
 	"github.com/seed-42693903/lt/internal/metric"
 )
 
@@ -102,5 +104,25 @@ func TestCurve(t *testing.T) {
 	}
 	if Curve(&metric.Dist{}) != nil {
 		t.Error("a curve of nothing")
+	}
+}
+
+// TestTheEndOfTheWarmUpLeavesNoHole: it ends one interval early and lengthens the next
+// one, each of which has a column of its own all the same.
+func TestTheEndOfTheWarmUpLeavesNoHole(t *testing.T) {
+	c := NewCollector(&Plan{Profile: load.Users(1, 1, time.Minute), Endpoints: []metric.Endpoint{{Method: "GET", Path: "/"}}})
+	borders := []time.Duration{0, 1001, 2001, 2981, 4000, 5001}
+	for i, from := range borders[:len(borders)-1] {
+		from, to := from*time.Millisecond, borders[i+1]*time.Millisecond
+		iv := &Interval{Seq: i, Offset: from, Length: to - from, Period: metric.Measured, Endpoints: []IntervalEndpoint{{Requests: 1}}}
+		g := &group{index: HistogramIndex{Offset: from, Length: to - from, Lines: []HistogramEntry{{Kind: KindOK}}}, dists: []metric.Dist{*distOf(time.Millisecond)}}
+		c.Add(iv, g)
+	}
+	course := c.columns.course(0)
+	if !slices.Equal(course.Requests, []int64{1, 1, 1, 1, 1}) {
+		t.Errorf("requests %v", course.Requests)
+	}
+	if slices.Contains(course.P95, nil) {
+		t.Errorf("P95 %v", course.P95)
 	}
 }

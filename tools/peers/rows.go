@@ -283,7 +283,7 @@ func thousands(x float64) string { return fmt.Sprintf("%.1fk", x/1000) }
 
 func (b *bench) version(name string) string {
 	args := map[string][]string{
-		"lt": {b.lt, "version"}, "wrk": {"wrk", "-v"}, "h2load": {"h2load", "--version"}, "fortio": {"fortio", "version", "-s"}, "k6": {"k6", "version"},
+		"lt": {b.lt, "version"}, "wrk": {"wrk", "-v"}, "h2load": {"h2load", "--version"}, "fortio": {"fortio", "version"}, "k6": {"k6", "version"},
 	}[name]
 	if args == nil {
 		return ""

@@ -48,8 +48,8 @@ fuzz: ## each fuzz target for FUZZTIME (5s)
 	  done; \
 	done
 
-bench: ## benchmarks; size, start-up time, cost and memory of lt itself
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./scenarios
+bench: ## benchmarks; size, start-up time, cost and memory of lt and of the reference platform
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./scenarios ./fixtures/...
 	LT_BENCH=1 $(GO) test -count=1 -p 1 -v -timeout 20m -run '^TestBench' ./cmd/lt ./fixtures/gateway
 
 bench-peers: build ## lt beside wrk, h2load, fortio, hey and k6, as far as they are installed; writes docs/benchmarks.md

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"github.com/seed-42693903/lt/fixtures/datalayer"
 	"github.com/seed-42693903/lt/fixtures/faults"
 	"github.com/seed-42693903/lt/fixtures/gateway"
+	"github.com/seed-42693903/lt/internal/text"
 )
 
 const (
@@ -57,7 +59,7 @@ gateway's own, to call the data layer). One that is not set is made and shown.`,
 
 func newServeGatewayCmd(env *environ) *cobra.Command {
 	var addr, upstream string
-	var lameDuck time.Duration
+	var o serveOptions
 	var faulty faultFlags
 	var lifeline bool
 	cmd := &cobra.Command{
@@ -66,12 +68,12 @@ func newServeGatewayCmd(env *environ) *cobra.Command {
 			if lifeline {
 				return serveLifeline(env, gatewayChild)
 			}
-			return serveGateway(env, addr, upstream, lameDuck, faulty)
+			return serveGateway(env, addr, upstream, o, faulty)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultGateway, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&upstream, "upstream", "http://"+defaultDatalayer, "`URL` of the data layer")
-	addLameDuckFlag(cmd, &lameDuck)
+	o.add(cmd)
 	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
@@ -79,7 +81,7 @@ func newServeGatewayCmd(env *environ) *cobra.Command {
 
 func newServeDatalayerCmd(env *environ) *cobra.Command {
 	var addr, db string
-	var lameDuck time.Duration
+	var o serveOptions
 	var faulty faultFlags
 	var lifeline bool
 	cmd := &cobra.Command{
@@ -88,12 +90,12 @@ func newServeDatalayerCmd(env *environ) *cobra.Command {
 			if lifeline {
 				return serveLifeline(env, datalayerChild)
 			}
-			return serveDatalayer(env, addr, db, lameDuck, faulty)
+			return serveDatalayer(env, addr, db, o, faulty)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultDatalayer, "`HOST:PORT` to listen on; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&db, "db", "sqlite:lt-datalayer.db", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
-	addLameDuckFlag(cmd, &lameDuck)
+	o.add(cmd)
 	faulty.add(cmd)
 	addLifelineFlag(cmd, &lifeline)
 	return cmd
@@ -101,22 +103,44 @@ func newServeDatalayerCmd(env *environ) *cobra.Command {
 
 func newServeAllCmd(env *environ) *cobra.Command {
 	var addr, datalayerAddr, db string
-	var lameDuck time.Duration
+	var o serveOptions
 	var faulty faultFlags
 	cmd := &cobra.Command{
 		Use: "all", Short: "Run gateway and data layer in one process", Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return serveAll(env, addr, datalayerAddr, db, lameDuck, faulty) },
+		RunE: func(*cobra.Command, []string) error { return serveAll(env, addr, datalayerAddr, db, o, faulty) },
 	}
 	cmd.Flags().StringVar(&addr, "addr", defaultGateway, "`HOST:PORT` of the gateway; without a host, 127.0.0.1")
 	cmd.Flags().StringVar(&datalayerAddr, "datalayer-addr", defaultDatalayer, "`HOST:PORT` of the data layer")
 	cmd.Flags().StringVar(&db, "db", "", "`DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME (default a throw-away file)")
-	addLameDuckFlag(cmd, &lameDuck)
+	o.add(cmd)
 	faulty.add(cmd)
 	return cmd
 }
 
-func addLameDuckFlag(cmd *cobra.Command, d *time.Duration) {
-	cmd.Flags().DurationVar(d, "lame-duck", 0, "how long to go on, not ready, when told to stop: `DURATION`")
+// serveOptions are those of every server.
+type serveOptions struct {
+	lameDuck time.Duration
+	verbose  bool
+}
+
+func (o *serveOptions) add(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&o.lameDuck, "lame-duck", 0, "how long to go on, not ready, when told to stop: `DURATION`")
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "log every request, not only those that fail by a server's fault")
+}
+
+// check says what is wrong with what was given.
+func (o *serveOptions) check() error {
+	if o.lameDuck < 0 {
+		return usageErrorf("--lame-duck %s: a time of 0 or more is meant", o.lameDuck)
+	}
+	return nil
+}
+
+func (o *serveOptions) log(env *environ) *slog.Logger {
+	if o.verbose {
+		return logTo(env.Stderr, slog.LevelDebug)
+	}
+	return logTo(env.Stderr, slog.LevelWarn)
 }
 
 func addLifelineFlag(cmd *cobra.Command, on *bool) {
@@ -126,16 +150,8 @@ func addLifelineFlag(cmd *cobra.Command, on *bool) {
 	}
 }
 
-// checkLameDuck says what is wrong with a lame duck's time.
-func checkLameDuck(d time.Duration) error {
-	if d < 0 {
-		return usageErrorf("--lame-duck %s: a time of 0 or more is meant", d)
-	}
-	return nil
-}
-
-func serveGateway(env *environ, addr, upstream string, lameDuck time.Duration, faulty faultFlags) error {
-	if err := checkLameDuck(lameDuck); err != nil {
+func serveGateway(env *environ, addr, upstream string, o serveOptions, faulty faultFlags) error {
+	if err := o.check(); err != nil {
 		return err
 	}
 	fails, err := faulty.open(faults.Gateway)
@@ -157,7 +173,7 @@ func serveGateway(env *environ, addr, upstream string, lameDuck time.Duration, f
 	if err != nil {
 		return err
 	}
-	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, LameDuck: lameDuck, Log: logTo(env.Stderr, slog.LevelWarn)}, upstream, key)
+	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, LameDuck: o.lameDuck, Log: o.log(env)}, upstream, key)
 	if err != nil {
 		return usageErrorf("%w", err)
 	}
@@ -167,8 +183,8 @@ func serveGateway(env *environ, addr, upstream string, lameDuck time.Duration, f
 	return serveUntilSignal(env, served{gw, ln})
 }
 
-func serveDatalayer(env *environ, addr, db string, lameDuck time.Duration, faulty faultFlags) error {
-	if err := checkLameDuck(lameDuck); err != nil {
+func serveDatalayer(env *environ, addr, db string, o serveOptions, faulty faultFlags) error {
+	if err := o.check(); err != nil {
 		return err
 	}
 	if err := datalayer.CheckDB(db); err != nil {
@@ -188,7 +204,7 @@ func serveDatalayer(env *environ, addr, db string, lameDuck time.Duration, fault
 	if err != nil {
 		return err
 	}
-	dl, err := datalayer.New(datalayer.Config{DB: db, Key: key, LameDuck: lameDuck, Log: logTo(env.Stderr, slog.LevelWarn)})
+	dl, err := datalayer.New(datalayer.Config{DB: db, Key: key, LameDuck: o.lameDuck, Log: o.log(env)})
 	if err != nil {
 		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}
@@ -198,8 +214,8 @@ func serveDatalayer(env *environ, addr, db string, lameDuck time.Duration, fault
 	return serveUntilSignal(env, served{dl, ln})
 }
 
-func serveAll(env *environ, addr, datalayerAddr, db string, lameDuck time.Duration, faulty faultFlags) (err error) {
-	if err := checkLameDuck(lameDuck); err != nil {
+func serveAll(env *environ, addr, datalayerAddr, db string, o serveOptions, faulty faultFlags) (err error) {
+	if err := o.check(); err != nil {
 		return err
 	}
 	if db != "" {
@@ -240,12 +256,12 @@ func serveAll(env *environ, addr, datalayerAddr, db string, lameDuck time.Durati
 		db = scratch.DB()
 		database = db + " (removed at the end)"
 	}
-	dl, err := datalayer.New(datalayer.Config{DB: db, Key: upstreamKey, Log: logTo(env.Stderr, slog.LevelWarn)})
+	dl, err := datalayer.New(datalayer.Config{DB: db, Key: upstreamKey, Log: o.log(env)})
 	if err != nil {
 		return hintf(err, "--db sqlite:PATH or postgres://... says where the database is")
 	}
 	defer dl.Close()
-	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, LameDuck: lameDuck, Log: logTo(env.Stderr, slog.LevelWarn)}, urlOf(behind), key)
+	gw, err := newGateway(gateway.Config{UpstreamKey: upstreamKey, LameDuck: o.lameDuck, Log: o.log(env)}, urlOf(behind), key)
 	if err != nil {
 		return err
 	}
@@ -262,13 +278,30 @@ database    %s
 key         %s
 
 Try:
-  %slt run light --target %s
+  %s%s run light --target %s
   curl -i %s/health/ready
   curl -H "X-API-Key: %s" "%s/api/v1/agents/?limit=5"
 
 Ctrl-C stops.
-`, base, urlOf(behind), database, shown, assign, base, base, header, base)
+`, base, urlOf(behind), database, shown, assign, commandName(), base, base, header, base)
 	return serveUntilSignal(env, served{gw, front}, served{dl, behind})
+}
+
+// commandName is how a shell beside this one calls this lt: by its name where that finds it, else by its file, which `go run` and
+// bin/lt are called by.
+func commandName() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "lt"
+	}
+	if found, err := exec.LookPath("lt"); err == nil {
+		a, errA := os.Stat(found)
+		b, errB := os.Stat(exe)
+		if errA == nil && errB == nil && os.SameFile(a, b) {
+			return "lt"
+		}
+	}
+	return text.Quote(exe)
 }
 
 // newGateway makes a gateway with one consumer, as the reference platform has for load tests.

@@ -75,21 +75,26 @@ func TestServeAll(t *testing.T) {
 	if got := status(t, "POST", base+"/api/v1/agents", key, `{"name":"Ada"}`); got != 201 {
 		t.Errorf("POST: %d", got)
 	}
-	// The printed commands work as they are.
-	for _, line := range strings.Split(s.out, "\n") {
-		if command, ok := strings.CutPrefix(line, "  curl "); ok {
+	// The three printed commands work as they are; of the run, the plan is enough here.
+	_, try, _ := strings.Cut(s.out, "Try:\n")
+	commands := strings.Split(strings.Split(try, "\n\n")[0], "\n")
+	if len(commands) != 3 || !strings.Contains(commands[0], "LT_API_KEY="+key) || !strings.HasSuffix(commands[0], " run light --target "+base) {
+		t.Fatalf("not the three commands:\n%s", s.out)
+	}
+	commands[0] += " --dry-run"
+	for _, line := range commands {
+		if strings.HasPrefix(line, "  curl ") {
 			if _, err := exec.LookPath("curl"); err != nil {
 				t.Log("no curl here: the printed commands are not run")
 				continue
 			}
-			out, err := exec.Command("sh", "-c", "curl -sS --fail "+command).CombinedOutput()
-			if err != nil {
-				t.Errorf("%s: %v %s", line, err, out)
-			}
+			line = strings.Replace(line, "curl ", "curl -sS --fail ", 1)
 		}
-	}
-	if !strings.Contains(s.out, "LT_API_KEY="+key+" lt run light --target "+base) {
-		t.Errorf("no command to run:\n%s", s.out)
+		cmd := exec.Command("sh", "-c", line)
+		cmd.Dir, cmd.Env = temp, append(os.Environ(), asLT+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v %s", line, err, out)
+		}
 	}
 	if err := s.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -148,15 +153,17 @@ func TestServeSecondSignal(t *testing.T) {
 	}
 }
 
-// TestServeHalves runs the two servers apart, with keys from the environment, which are shown nowhere.
+// TestServeHalves runs the two servers apart, with keys from the environment, which are shown nowhere. Both log a request by one
+// trace.
 func TestServeHalves(t *testing.T) {
 	const apiKey, upstreamKey = "canary-of-the-callers", "canary-of-the-gateway"
 	env := []string{envAPIKey + "=" + apiKey, envUpstreamKey + "=" + upstreamKey}
-	dl := startServe(t, "key", env, "datalayer", "--addr", "127.0.0.1:0", "--db", "sqlite:"+filepath.Join(t.TempDir(), "lt.db"))
-	gw := startServe(t, "key", env, "gateway", "--addr", "127.0.0.1:0", "--upstream", dl.field(t, "data layer"))
+	dl := startServe(t, "key", env, "datalayer", "-v", "--addr", "127.0.0.1:0", "--db", "sqlite:"+filepath.Join(t.TempDir(), "lt.db"))
+	gw := startServe(t, "key", env, "gateway", "-v", "--addr", "127.0.0.1:0", "--upstream", dl.field(t, "data layer"))
 	if got := status(t, "POST", gw.field(t, "gateway")+"/api/v1/agents/", apiKey, `{"name":"Ada"}`); got != 201 {
 		t.Errorf("POST through both: %d", got)
 	}
+	var traces []string
 	for _, s := range []*server{gw, dl} {
 		if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -167,6 +174,14 @@ func TestServeHalves(t *testing.T) {
 		if text := s.out + s.stderr.String(); strings.Contains(text, "canary") {
 			t.Errorf("a key is shown: %s", text)
 		}
+		line := regexp.MustCompile(`(?m)request" method=POST path=/\S*agents/? status=201 .*\btrace_id=([0-9a-f]{32})`).FindStringSubmatch(s.stderr.String())
+		if line == nil {
+			t.Fatalf("the request is not in the log:\n%s", &s.stderr)
+		}
+		traces = append(traces, line[1])
+	}
+	if traces[0] != traces[1] {
+		t.Errorf("one request has the traces %v", traces)
 	}
 }
 

@@ -61,6 +61,7 @@ type reviewPage struct {
 
 	Word, Mark, Tone      string
 	LT, Date, Build, Lead string
+	Reasons               []string // beside Lead, which weighs most
 	Meta                  []string
 	Why                   []reviewLine // all that is in the way
 	Stops                 []reviewLine // what of it no other part of the page lists
@@ -138,9 +139,16 @@ func newReviewPage(s *ReviewSheet) *reviewPage {
 	t := s.tone()
 	p := &reviewPage{
 		Icon: icon(t.Class), Word: t.Word, Mark: t.Mark, Tone: t.Class, LT: clean(s.LT, maxName), Date: s.At.Format(time.DateOnly),
-		Build: clean(labelList(s.Labels), maxMessage), Lead: tie(s.lead()), NotTested: cleanAll(s.NotTested), Verified: cleanAll(s.Verified),
+		Build: clean(labelList(s.Labels), maxMessage), NotTested: cleanAll(s.NotTested), Verified: cleanAll(s.Verified),
 		Notes: cleanAll(s.Notes), ExitCode: strconv.Itoa(s.ExitCode) + ": " + clean(s.Meaning, maxMessage),
 		Meta: []string{plural(int64(len(s.Runs)), "run"), plural(int64(len(s.Criteria)), "criterion"), "waivers as of " + s.At.Format(time.DateOnly)},
+	}
+	for i, part := range s.Parts {
+		if part = tie(clean(part, 2*maxMessage)); i == 0 {
+			p.Lead = part
+		} else {
+			p.Reasons = append(p.Reasons, part)
+		}
 	}
 	p.Meta[1] = strings.Replace(p.Meta[1], "criterions", "criteria", 1)
 	for _, c := range slices.Concat(s.Failed(), s.Invalid(), s.Open()) {
@@ -175,10 +183,7 @@ func (s *ReviewSheet) waiverText(w *verdict.Waiver) string {
 }
 
 // lead is the first line without the decision.
-func (s *ReviewSheet) lead() string {
-	_, rest, _ := strings.Cut(s.Lead, ". ")
-	return clean(rest, 2*maxMessage)
-}
+func (s *ReviewSheet) lead() string { return clean(strings.Join(s.Parts, ". ")+".", 2*maxMessage) }
 
 // line is a criterion in a sentence.
 func (s *ReviewSheet) line(c *verdict.Criterion) reviewLine {

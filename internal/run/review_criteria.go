@@ -29,12 +29,12 @@ func (r *ReviewedRun) criteria(needs verdict.Needs) (cs []verdict.Criterion) {
 	}
 	ran := text.Duration(time.Duration(res.DurationS * float64(time.Second)).Round(time.Second))
 	planned := text.Duration(time.Duration(res.PlannedS * float64(time.Second)).Round(time.Second))
-	whole := evidence(r.Name, "whole run", verdict.Pass, "it ran to its planned end: "+ran)
+	whole := evidence(r.Name, "ran to its end", verdict.Pass, "it ran to its planned end: "+ran)
 	switch {
 	case !res.Complete:
-		whole = evidence(r.Name, "whole run", lacks, fmt.Sprintf("%s is partial: %s of %s", r.Name, ran, planned))
+		whole = evidence(r.Name, "ran to its end", lacks, fmt.Sprintf("%s is partial: %s of %s", r.Name, ran, planned))
 	case res.Interrupted != "" && res.Interrupted != StoppedByThreshold:
-		whole = evidence(r.Name, "whole run", lacks, fmt.Sprintf("%s was stopped (%s) after %s of %s", r.Name, res.Interrupted, ran, planned))
+		whole = evidence(r.Name, "ran to its end", lacks, fmt.Sprintf("%s was stopped (%s) after %s of %s", r.Name, res.Interrupted, ran, planned))
 	case res.Interrupted != "":
 		whole.Reason = "it was stopped after " + ran + " by a threshold that was shown to be broken"
 	}

@@ -114,7 +114,7 @@ func TestReview(t *testing.T) {
 			[]*ReviewedRun{reviewed("normal", undecided)},
 			verdict.Needs{},
 			waiver("normal: p95 < 500ms", "2026-11-21"), 99,
-			"NO-GO. Failed: p95 of normal 470-530 ms against 500; about 12 more minutes would decide it (waiver of ann expired 2026-11-21).",
+			"NO-GO. Failed: p95 of normal 470-530 ms against 500; about 12 more minutes would decide it (the waiver of ann expired on 2026-11-21).",
 		},
 		{"a waiver that expired and is not needed", []*ReviewedRun{reviewed("light", nil)}, verdict.Needs{}, waiver("light: error_rate < 1%", "2020-01-01"), 0, "GO. Each of 3 criteria holds."},
 		{"invalid", []*ReviewedRun{reviewed("peak", invalid)}, verdict.Needs{}, nil, 4, "NOT PROVEN. Invalid: peak (the generator was measured, not the target)."},

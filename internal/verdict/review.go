@@ -101,6 +101,7 @@ type NeededSmoke struct {
 type Review struct {
 	Decision Decision    `json:"decision"`
 	Lead     string      `json:"lead"`    // the first line: the decision with its reasons
+	Parts    []string    `json:"-"`       // what follows the decision in Lead, a sentence each
 	Reasons  []string    `json:"reasons"` // every criterion that stands in the way, most telling first
 	Criteria []Criterion `json:"criteria"`
 	Waivers  []Waiver    `json:"waivers"`
@@ -134,8 +135,9 @@ func Decide(criteria []Criterion, waivers []Waiver, at time.Time) *Review {
 		c := &r.Criteria[i]
 		if w := expired[c.Name]; w != nil && !c.Waived {
 			c.Verdict, c.Firm = Fail, true
-			c.Reason = fmt.Sprintf("%s (the waiver of %s expired on %s)", c.Reason, w.Owner, w.Expires.Format(time.DateOnly))
-			c.Short = fmt.Sprintf("%s (waiver of %s expired %s)", c.Short, w.Owner, w.Expires.Format(time.DateOnly))
+			ended := fmt.Sprintf(" (the waiver of %s expired on %s)", w.Owner, w.Expires.Format(time.DateOnly))
+			c.Reason += ended
+			c.Short += ended
 		}
 	}
 	r.conclude()
@@ -175,7 +177,7 @@ func (r *Review) conclude() {
 	default:
 		r.Decision = Go
 	}
-	parts := []string{word}
+	var parts []string
 	add := func(name string, cs []*Criterion) {
 		if len(cs) > 0 {
 			parts = append(parts, name+": "+listed(cs))
@@ -189,7 +191,7 @@ func (r *Review) conclude() {
 	add("Missing", r.of(Fail, KindEvidence))
 	add("Invalid", r.of(Invalid, KindValidity))
 	add("Undecided", r.Open())
-	if r.Decision == NotProven && !shown && len(parts) == 1 {
+	if r.Decision == NotProven && !shown && len(parts) == 0 {
 		parts = append(parts, "No criterion was judged: the runs were asked for nothing")
 	}
 	waived, held := 0, 0
@@ -209,7 +211,8 @@ func (r *Review) conclude() {
 	if waived > 0 {
 		parts = append(parts, count(int64(waived))+" waived")
 	}
-	r.Lead = strings.Join(parts, ". ") + "."
+	r.Parts = parts
+	r.Lead = word + ". " + strings.Join(parts, ". ") + "."
 	r.Reasons = []string{}
 	for _, cs := range [][]*Criterion{r.Failed(), r.Invalid(), r.Open()} {
 		for _, c := range cs {

@@ -18,7 +18,7 @@ const BaselineFile = "BASELINE-RESULTS.md"
 // otherwise than planned. Every statement is a figure or a verdict of lt; there is
 // no adjective that none of them carries.
 func BaselineDoc(w io.Writer, s *Suite) error {
-	d := &baselineDoc{markdown{bufio.NewWriter(w)}, nil}
+	d := &baselineDoc{markdown{w: bufio.NewWriter(w)}, nil}
 	for i := range s.Runs {
 		if s.Runs[i].Result != nil {
 			d.runs = append(d.runs, &s.Runs[i])

@@ -18,7 +18,7 @@ const (
 // SmokeMarkdown writes blockers.md: the blockers first, each with its exchange and
 // the commands that repeat it, then the gap table.
 func SmokeMarkdown(w io.Writer, r *smoke.Result, _ Options) error {
-	m := &markdown{bufio.NewWriter(w)}
+	m := &markdown{w: bufio.NewWriter(w)}
 	h := smokeTone(r)
 	m.line("# %s %s: %s", markdownMarks[h.Class], h.Word, mdText(clean(r.Target, maxName)))
 	m.line("")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,12 +83,25 @@ func chance(p *float64) string {
 	return fmt.Sprintf("%.3f", *p)
 }
 
-// split parts a comparison's rows into those to show and the number of those on
+// loud reports whether a row is shown at first sight: it is of the whole run, or
+// something was shown to change.
+func loud(d *verdict.Difference) bool {
+	return d.Endpoint == "" || d.Verdict == verdict.Regressed || d.Verdict == verdict.Improved
+}
+
+func changeRank(c verdict.Change) int {
+	if c == verdict.Regressed {
+		return 0
+	}
+	return 1
+}
+
+// splitRows parts a comparison's rows into those to show and the number of those on
 // endpoints in which nothing was shown to change.
 func splitRows(c *run.Comparison, verbose bool) (shown []verdict.Difference, same, open int) {
 	for _, d := range c.Rows {
 		switch {
-		case verbose || d.Endpoint == "" || d.Verdict == verdict.Regressed || d.Verdict == verdict.Improved:
+		case verbose || loud(&d):
 			shown = append(shown, d)
 		case d.Verdict == verdict.Same:
 			same++
@@ -133,12 +147,12 @@ func side(runs []run.ComparedRun) string {
 	return strings.Join(append(parts, clean(r.Class, maxName)), " · ")
 }
 
-// leads are the reasons, those of the withheld first.
+// leads are the reasons, the most telling first.
 func leads(c *run.Comparison, most int) []string {
 	var out []string
 	for i, s := range c.Reasons {
 		if i == most && len(c.Reasons) > most+1 {
-			return append(out, "and "+plural(int64(len(c.Reasons)-i), "figure")+" more")
+			return append(out, "and "+plural(int64(len(c.Reasons)-i), "reason")+" more")
 		}
 		out = append(out, clean(s, maxMessage))
 	}
@@ -228,7 +242,7 @@ func CompareJSON(w io.Writer, c *run.Comparison) error {
 
 // CompareMarkdown writes a comparison for a pull-request comment.
 func CompareMarkdown(w io.Writer, c *run.Comparison) error {
-	m := &markdown{bufio.NewWriter(w)}
+	m := &markdown{bufio.NewWriter(w), markdownDifferences}
 	m.comparison(c)
 	return m.w.Flush()
 }
@@ -244,8 +258,13 @@ func (m *markdown) comparison(c *run.Comparison) {
 	m.line("| | figure | base | new | change | 95 %% interval | p | shows from |")
 	m.line("|---|---|--:|--:|--:|--:|--:|--:|")
 	shown, same, open := splitRows(c, false)
+	if len(shown) > m.most { // what regressed comes first where not all can be shown
+		slices.SortStableFunc(shown, func(a, b verdict.Difference) int {
+			return changeRank(a.Verdict) - changeRank(b.Verdict)
+		})
+	}
 	for i := range shown {
-		if i == 2*markdownEndpoints {
+		if i == m.most && len(shown) > i+1 {
 			m.line("| | and %s more | | | | | | |", count(int64(len(shown)-i)))
 			break
 		}
@@ -258,7 +277,10 @@ func (m *markdown) comparison(c *run.Comparison) {
 		m.line("| | %s | | | | | | |", s)
 	}
 	m.line("")
-	for _, n := range c.Notes {
+	for i, n := range c.Notes {
+		if i == markdownReasons {
+			break
+		}
 		m.line("- %s", mdText(clean(n, maxMessage)))
 	}
 	m.line("<sub>base %s<br>new %s<br>%s</sub>", mdText(side(c.Base)), mdText(side(c.New)), mdText(method(c)))
@@ -282,7 +304,9 @@ type comparisonView struct {
 	Base, New        string
 	Method           string
 	Rows             []comparisonRow
-	Folded           string
+	Rest             []comparisonRow // on endpoints in which nothing was shown to change
+	RestTitle        string
+	Cut              string
 	Notes            []string
 }
 
@@ -301,9 +325,11 @@ func newComparisonView(c *run.Comparison) *comparisonView {
 		Word: h.Word, Tone: h.Class, Mark: h.Mark, Leads: cleanAll(leads(c, 6)), Base: side(c.Base), New: side(c.New),
 		Method: method(c), Notes: cleanAll(c.Notes),
 	}
+	_, same, open := splitRows(c, false)
+	v.RestTitle = foldedRows(same, open)
 	for i := range c.Rows {
 		if i == maxRows {
-			v.Folded = "More figures stand in the comparison of result.json."
+			v.Cut = "More figures stand in the comparison of result.json."
 			break
 		}
 		d := &c.Rows[i]
@@ -316,7 +342,11 @@ func newComparisonView(c *run.Comparison) *comparisonView {
 		if d.Change == nil {
 			r.Reason = clean(d.Reason, maxMessage)
 		}
-		v.Rows = append(v.Rows, r)
+		if loud(d) {
+			v.Rows = append(v.Rows, r)
+		} else {
+			v.Rest = append(v.Rest, r)
+		}
 	}
 	return v
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -53,6 +54,27 @@ func compared() *run.Result {
 	r := passing()
 	r.Comparison = comparison()
 	r.Reasons = append([]string{"regressed against ab-20261121T140000Z/a1: " + r.Comparison.Reasons[0]}, r.Reasons...)
+	return r
+}
+
+// regressed is a failing run after a passing one, with much to tell: each endpoint
+// has figures that changed, and figures of which that is not known.
+func regressed() *run.Result {
+	r := failing()
+	c := comparison()
+	c.Withheld = []string{"main: shared machine: for 17s of 17s other processes used 67.1 % of its processors"}
+	c.Rows = slices.DeleteFunc(c.Rows, func(d verdict.Difference) bool { return d.Endpoint != "" })
+	for i, name := range apiEndpoints {
+		d := verdict.Difference{Endpoint: name, Metric: "p50", Unit: "ms", Base: at(2.1), New: at(2.2), Change: at(.047), Low: at(-.1), High: at(.2), P: at(.4), Detectable: at(.3), Verdict: verdict.Undecided, Reason: "p50 2.2 ms, was 2.1 ms: +4.7 % (-10 to +20 %)"}
+		c.Rows = append(c.Rows, d)
+		d.Metric, d.New, d.Change, d.Low, d.High, d.P, d.Reason = "p95", at(4.2), at(1.), at(.8), at(1.2), at(.001), "p95 4.2 ms, was 2.1 ms: +100 % (+80 to +120 %)"
+		if d.Verdict = verdict.Regressed; i%3 == 2 {
+			d.Verdict = verdict.Improved
+		}
+		c.Rows = append(c.Rows, d)
+	}
+	r.Comparison = c
+	r.Reasons = append([]string{"regressed against ab-20261121T140000Z/a1: " + c.Reasons[0]}, r.Reasons...)
 	return r
 }
 

@@ -21,6 +21,7 @@ func fixtures() map[string]*run.Result {
 		"invalid":      dispersed(invalid()),
 		"inconclusive": dispersed(inconclusive()),
 		"partial":      dispersed(partial()),
+		"regressed":    dispersed(regressed()),
 		"empty":        empty(),
 		"hostile":      hostile(),
 	}

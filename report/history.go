@@ -310,8 +310,10 @@ func (t *planTrend) endpoints(b *board, runs []HistoryRun) {
 		line.P95, line.Errors = mini(b, p95, decimal, "P95 in ms"), mini(b, errs, func(v float64) string { return percent(v / 100) }, "error rate in percent")
 		line.Errors.Failed = true
 		var from, to float64 = math.NaN(), math.NaN()
+		measured := 0
 		for _, v := range p95 {
 			if !math.IsNaN(v) {
+				measured++
 				if math.IsNaN(from) {
 					from = v
 				}
@@ -320,7 +322,7 @@ func (t *planTrend) endpoints(b *board, runs []HistoryRun) {
 		}
 		if !math.IsNaN(from) {
 			line.First, line.Last = decimal(from), decimal(to)
-			if from > 0 {
+			if from > 0 && measured > 1 {
 				line.Change = strconv.FormatFloat((to/from-1)*100, 'f', 1, 64) + "\u00a0%"
 				if to >= from {
 					line.Change = "+" + line.Change

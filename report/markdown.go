@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,31 +13,48 @@ import (
 	"github.com/seed-42693903/lt/internal/verdict"
 )
 
-// How many rows a Markdown summary shows, so that it stays under 60 lines.
+// How many rows a Markdown summary shows, where that leaves it under markdownLines.
 const (
-	markdownThresholds = 6
-	markdownEndpoints  = 13
-	markdownReasons    = 3
+	markdownLines       = 60
+	markdownThresholds  = 6
+	markdownDifferences = 26
+	markdownEndpoints   = 13
+	markdownReasons     = 3
 )
 
 var markdownMarks = map[string]string{"pass": "✅", "fail": "❌", "open": "❔", "invalid": "⚠️", "none": "➖"}
 
-// Markdown writes the summary for a pull-request comment.
+// Markdown writes the summary for a pull-request comment, with as many rows in its
+// tables and lists as leave it under 60 lines.
 func Markdown(w io.Writer, r *run.Result, _ Options) error {
-	m := &markdown{bufio.NewWriter(w)}
-	m.head(r)
-	m.thresholds(r)
-	if r.Comparison != nil {
-		m.comparison(r.Comparison)
+	var b bytes.Buffer
+	for most := markdownDifferences; most > 0; most-- {
+		b.Reset()
+		m := &markdown{bufio.NewWriter(&b), most}
+		m.head(r)
+		m.thresholds(r)
+		if r.Comparison != nil {
+			m.comparison(r.Comparison)
+		}
+		m.drift(r)
+		m.endpoints(r)
+		m.failures(r)
+		m.foot(r)
+		if err := m.w.Flush(); err != nil {
+			return err
+		}
+		if bytes.Count(b.Bytes(), []byte("\n")) < markdownLines {
+			break
+		}
 	}
-	m.drift(r)
-	m.endpoints(r)
-	m.failures(r)
-	m.foot(r)
-	return m.w.Flush()
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
-type markdown struct{ w *bufio.Writer }
+type markdown struct {
+	w    *bufio.Writer
+	most int // rows of any table or list
+}
 
 func (m *markdown) line(format string, args ...any) { _, _ = fmt.Fprintf(m.w, format+"\n", args...) }
 
@@ -67,7 +85,7 @@ func (m *markdown) thresholds(r *run.Result) {
 	m.line("|---|---|--:|--:|--:|--:|")
 	more := 0
 	for i := range shown {
-		if i == markdownThresholds && len(shown) > i+1 {
+		if i == min(markdownThresholds, m.most) && len(shown) > i+1 {
 			more = len(shown) - i
 			break
 		}
@@ -93,13 +111,14 @@ func (m *markdown) endpoints(r *run.Result) {
 		return
 	}
 	es := slices.Clone(r.Endpoints)
-	if len(es) > markdownEndpoints { // what fails comes first where not all can be shown
+	most := min(markdownEndpoints, m.most)
+	if len(es) > most { // what fails comes first where not all can be shown
 		slices.SortStableFunc(es, func(a, b run.EndpointResult) int { return rank(a.Verdict) - rank(b.Verdict) })
 	}
 	m.line("| endpoint | requests | failed | err %% | req/s | P50 ms | P95 ms | P99 ms | max ms |")
 	m.line("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for i := range es {
-		if i == markdownEndpoints && len(es) > i+1 {
+		if i == most && len(es) > i+1 {
 			m.line("| and %s more | | | | | | | | |", plural(int64(len(es)-i), "endpoint"))
 			break
 		}
@@ -131,7 +150,7 @@ func (m *markdown) failures(r *run.Result) {
 	m.line("")
 	fs := byCount(r.Failures)
 	for i := range fs {
-		if i == topFailures && len(fs) > i+1 {
+		if i == min(topFailures, m.most) && len(fs) > i+1 {
 			m.line("- and %s more", count(int64(len(fs)-i)))
 			break
 		}

@@ -194,6 +194,11 @@ func (s *ReviewSheet) line(c *verdict.Criterion) reviewLine {
 		if c.Verdict == verdict.Fail && !c.Waived {
 			l.Word = "missing"
 		}
+	case verdict.KindValidity: // its Short names the run once more
+		if c.Verdict == verdict.Invalid {
+			l.Text = tie(clean(c.Reason, maxMessage))
+			return l
+		}
 	case verdict.KindComparison:
 		l.Text = tie(clean(c.Reason, maxMessage))
 	case verdict.KindBlocker:
@@ -371,7 +376,7 @@ func (s *ReviewSheet) runRow(r *run.ReviewedRun) reviewRun {
 // ReviewMarkdown writes the review for a comment on a pull request or a ticket.
 func ReviewMarkdown(w io.Writer, s *ReviewSheet) error {
 	p := newReviewPage(s)
-	m := &markdown{bufio.NewWriter(w)}
+	m := &markdown{w: bufio.NewWriter(w)}
 	m.line("### %s %s", markdownMarks[p.Tone], mdText(clean(s.Lead, 2*maxMessage)))
 	m.line("")
 	for i, l := range p.Why {
@@ -514,6 +519,7 @@ func ReviewTerminal(w io.Writer, s *ReviewSheet, o Options) error {
 		if l.Subject != "" {
 			text = l.Subject + ": " + text
 		}
+		text = l.Mark + " " + l.Word + ": " + text
 		why = append(why, text)
 	}
 	for _, l := range p.Waivers {

@@ -576,5 +576,9 @@ func (c *Comparison) conclude() {
 			c.Reasons = append(c.Reasons, r.name()+r.Reason)
 		}
 	}
+	if c.Verdict == Regressed { // what else was withheld takes nothing from it
+		c.Reasons = append(c.Reasons, c.Withheld...)
+		return
+	}
 	c.Reasons = append(slices.Clone(c.Withheld), c.Reasons...)
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -336,6 +337,12 @@ func TestCompareWithinOneRun(t *testing.T) {
 	c = Compare([]Evidence{base}, []Evidence{steady(10, 12, 400, 2)})
 	if r := find(&c, "GET /a", "error_rate"); c.Verdict != Regressed || r.Verdict != Regressed || math.Abs(*r.Change-.02) > .002 {
 		t.Errorf("2 %% more failures: %+v", r)
+	}
+	withheld := c
+	withheld.Rows = slices.Clone(c.Rows)
+	withheld.Withhold("the machine was shared")
+	if n := len(withheld.Reasons); withheld.Verdict != Regressed || !strings.HasPrefix(withheld.Reasons[0], "error_rate ") || !slices.Contains(withheld.Reasons[1:n], "the machine was shared") {
+		t.Errorf("a regression is told before what was withheld: %s: %q", withheld.Verdict, withheld.Reasons)
 	}
 	if r := find(&c, "", "p99"); r.New != nil || r.Verdict != Regressed || r.Change != nil {
 		t.Errorf("a percentile among the failures is slower than anything: %+v", r)

@@ -49,7 +49,7 @@ type Traits struct {
 
 // Learn adds what the headers of an answer show.
 func (t *Traits) Learn(head string) {
-	_, status := header(head, "X-Upstream-Status")
+	_, status := upstreamStatus(head)
 	_, kong := header(head, "X-Kong-Upstream-Latency")
 	_, envoy := header(head, "X-Envoy-Upstream-Service-Time")
 	t.UpstreamStatus = t.UpstreamStatus || status
@@ -84,11 +84,7 @@ func Attribute(a Answer) Verdict {
 		}
 		v.Evidence = append(v.Evidence, fmt.Sprintf(format, args...))
 	}
-	if text, ok := header(a.Head, "X-Upstream-Status"); ok {
-		if n, err := strconv.Atoi(text); err == nil && n >= 100 && n <= 599 {
-			v.UpstreamStatus = n
-		}
-	}
+	v.UpstreamStatus, _ = upstreamStatus(a.Head)
 	if a.Invalid != "" {
 		claim(Client, "the request is wrong: %s", a.Invalid)
 		return v // whoever refused it was right
@@ -153,14 +149,14 @@ func direct(a Answer, d *Direct, v *Verdict, claim func(Hop, string, ...any)) {
 
 // headers takes the evidence of the answer's headers.
 func headers(a Answer, v *Verdict, claim func(Hop, string, ...any)) {
-	if text, ok := header(a.Head, "X-Upstream-Status"); ok {
-		switch n, _ := strconv.Atoi(text); {
-		case n >= 400 && n <= 599:
+	if n, ok := upstreamStatus(a.Head); ok {
+		switch {
+		case n >= 400:
 			claim(Upstream, "X-Upstream-Status: %d", n)
 		case n >= 200 && n < 300:
 			claim(Gateway, "X-Upstream-Status: %d: the upstream answered well", n)
 		}
-	} else if a.Traits.UpstreamStatus {
+	} else if _, has := header(a.Head, "X-Upstream-Status"); !has && a.Traits.UpstreamStatus {
 		claim(Gateway, "no X-Upstream-Status, which answers of the upstream carry here")
 	}
 	if _, ok := header(a.Head, "X-Kong-Upstream-Latency"); ok {
@@ -263,6 +259,16 @@ func Timing(head string) (s Split, ok bool) {
 		set(&s.Upstream, text)
 	}
 	return s, ok
+}
+
+// upstreamStatus is what X-Upstream-Status says, where that is a status.
+func upstreamStatus(head string) (int, bool) {
+	text, _ := header(head, "X-Upstream-Status")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 100 || n > 599 {
+		return 0, false
+	}
+	return n, true
 }
 
 // header is the value of the first header of that name in a head's text.

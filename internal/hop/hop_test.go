@@ -55,6 +55,10 @@ func TestAttribute(t *testing.T) {
 // TestTraits are learnt from any answer.
 func TestTraits(t *testing.T) {
 	var tr Traits
+	tr.Learn("HTTP/1.1 500 X\nX-Upstream-Status: 500\x1b[31m")
+	if tr != (Traits{}) {
+		t.Errorf("%+v was learnt from what is no status", tr)
+	}
 	tr.Learn("HTTP/1.1 200 OK\nX-Upstream-Status: 200\nServer-Timing: upstream;dur=1")
 	tr.Learn("HTTP/1.1 200 OK\nX-Kong-Upstream-Latency: 1\nX-Envoy-Upstream-Service-Time: 2")
 	if tr != (Traits{true, true, true, true}) {

@@ -232,7 +232,7 @@ func (g *generator) value(ref *openapi3.SchemaRef, name string, depth int, updat
 		return nil, nil
 	case len(s.OneOf) > 0 || len(s.AnyOf) > 0:
 		return g.choice(s, name, depth, update, current)
-	case name != "" && s.Default != nil:
+	case name != "" && s.Default != nil && g.contract.valid(ref.Value, s.Default, true) == nil:
 		return s.Default, nil
 	case name != "" && s.Example != nil && g.contract.valid(ref.Value, s.Example, true) == nil && !idLike(name):
 		return s.Example, nil

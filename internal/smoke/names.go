@@ -19,7 +19,12 @@ func plain(name string) string {
 // singular is the plain name of one member of a collection: agents -> agent.
 func singular(name string) string {
 	n := plain(name)
-	for _, r := range []struct{ end, with string }{{"ies", "y"}, {"sses", "ss"}, {"xes", "x"}, {"ches", "ch"}, {"shes", "sh"}, {"statuses", "status"}} {
+	for _, one := range []struct{ end, with string }{{"statuses", "status"}, {"caches", "cache"}} { // what the rules below would spoil
+		if base, ok := strings.CutSuffix(n, one.end); ok {
+			return base + one.with
+		}
+	}
+	for _, r := range []struct{ end, with string }{{"ies", "y"}, {"sses", "ss"}, {"xes", "x"}, {"ches", "ch"}, {"shes", "sh"}} {
 		if strings.HasSuffix(n, r.end) && len(n) > len(r.end)+1 {
 			return strings.TrimSuffix(n, r.end) + r.with
 		}
@@ -41,7 +46,10 @@ var refSuffixes = []struct{ suffix, field string }{
 func refersTo(name string) (resource, field string, ok bool) {
 	n := plain(name)
 	for _, s := range refSuffixes {
-		if base := strings.TrimSuffix(n, s.suffix); base != n && base != "" {
+		if base, ok := strings.CutSuffix(n, s.suffix); ok { // uuid alone is no reference to a uu
+			if base == "" {
+				return "", "", false
+			}
 			return base, s.field, true
 		}
 	}

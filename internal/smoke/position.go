@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -83,7 +84,14 @@ func locate(source string, data []byte, cause error) error {
 		line, column, text := yamlPlace(err)
 		return fmt.Errorf("%s:%d:%d: not YAML: %s", source, line, column, text)
 	}
-	if n := badRef(root, cause.Error(), 0); n != nil {
+	n := findRef(root, func(ref string) bool {
+		last := ref[strings.LastIndexByte(ref, '/')+1:]
+		return strings.Contains(cause.Error(), strconv.Quote(ref)) || strings.Contains(cause.Error(), strconv.Quote(last))
+	}, 0)
+	if n == nil { // the message names a part of the way there, or none
+		n = findRef(root, func(ref string) bool { return strings.HasPrefix(ref, "#/") && !leads(root, ref) }, 0)
+	}
+	if n != nil {
 		return fmt.Errorf("%s:%d:%d: $ref %s leads nowhere: %s", source, n.Line, n.Column, n.Value, what)
 	}
 	if n, why := badNode(root, ""); n != nil {
@@ -92,27 +100,59 @@ func locate(source string, data []byte, cause error) error {
 	return fmt.Errorf("%s:%d:%d: %s", source, root.Line, root.Column, what)
 }
 
-// badRef is the $ref that the message names.
-func badRef(n *yaml.Node, message string, depth int) *yaml.Node {
+// findRef is the first $ref that is wanted.
+func findRef(n *yaml.Node, wanted func(ref string) bool, depth int) *yaml.Node {
 	if depth > 200 {
 		return nil
 	}
 	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if v := n.Content[i+1]; n.Content[i].Value == "$ref" && v.Kind == yaml.ScalarNode && len(v.Value) > 2 {
-				last := v.Value[strings.LastIndexByte(v.Value, '/')+1:]
-				if strings.Contains(message, strconv.Quote(v.Value)) || strings.Contains(message, strconv.Quote(last)) {
-					return v
-				}
+			v := n.Content[i+1]
+			if n.Content[i].Value == "$ref" && v.Kind == yaml.ScalarNode && len(v.Value) > 2 && wanted(v.Value) {
+				return v
 			}
 		}
 	}
 	for _, child := range n.Content {
-		if found := badRef(child, message, depth+1); found != nil {
+		if found := findRef(child, wanted, depth+1); found != nil {
 			return found
 		}
 	}
 	return nil
+}
+
+// leads reports whether a reference into the document ends at something; beyond
+// another $ref or an alias it is not followed, and taken as good.
+func leads(n *yaml.Node, ref string) bool {
+	for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+		if decoded, err := url.PathUnescape(part); err == nil {
+			part = decoded
+		}
+		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		var next *yaml.Node
+		switch n.Kind {
+		case yaml.MappingNode:
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				switch n.Content[i].Value {
+				case part:
+					next = n.Content[i+1]
+				case "$ref", "<<":
+					return true
+				}
+			}
+		case yaml.SequenceNode:
+			if i, err := strconv.Atoi(part); err == nil && i >= 0 && i < len(n.Content) {
+				next = n.Content[i]
+			}
+		case yaml.AliasNode:
+			return true
+		}
+		if next == nil {
+			return false
+		}
+		n = next
+	}
+	return true
 }
 
 // parts says what stands under a kind of object: "*" is any key or item.

@@ -89,9 +89,24 @@ func (g *generator) encodeBody(name string, media *openapi3.MediaType, update bo
 		if !ok {
 			return nil, "", fmt.Errorf("a form that is no object")
 		}
+		if len(m) == 0 { // a form without a field is no body at all
+			v, err := g.body(media, true, current)
+			if err != nil {
+				return nil, "", err
+			}
+			if some, ok := v.(map[string]any); ok {
+				m = some
+			}
+		}
 		form := url.Values{}
 		for k, x := range m {
-			form.Set(k, plainText(x))
+			list, ok := x.([]any)
+			if !ok {
+				list = []any{x}
+			}
+			for _, e := range list {
+				form.Add(k, plainText(e))
+			}
 		}
 		return []byte(form.Encode()), name, nil
 	case base == "multipart/form-data":

@@ -146,6 +146,33 @@ func TestNullTypes(t *testing.T) {
 	}
 }
 
+// TestForms have a field where the contract wants a body and no field of it; lists
+// are fields that repeat. A default that its own schema does not allow is not sent.
+func TestForms(t *testing.T) {
+	c, err := ParseContract("api.yaml", []byte(`openapi: 3.0.3
+info: {title: t, version: '1'}
+paths:
+  /search: {post: {requestBody: {required: true, content: {application/x-www-form-urlencoded: {schema: {type: object, additionalProperties: false, properties: {start: {type: string}, limit: {type: integer}}}}}}, responses: {'200': {description: ok}}}}
+  /list: {post: {requestBody: {required: true, content: {application/x-www-form-urlencoded: {schema: {type: object, required: [m], properties: {m: {type: array, minItems: 2, items: {type: string, enum: [a]}}}}}}}, responses: {'200': {description: ok}}}}
+  /defaults: {post: {requestBody: {required: true, content: {application/json: {schema: {type: object, required: [spec], properties: {spec: {default: {}, allOf: [{type: object, required: [size], properties: {size: {type: integer, default: 3}}}]}}}}}}, responses: {'200': {description: ok}}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	r := smokedBy(t, c, http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		b, _ := io.ReadAll(q.Body)
+		if q.Method == "POST" {
+			got[q.URL.Path] = string(b)
+		}
+	}), nil)
+	for path, want := range map[string]string{"/search": `^(limit|start)=`, "/list": `^m=a&m=a$`, "/defaults": `^\{"spec":\{"size":3\}\}$`} {
+		if o := row(t, r, "POST "+path); o.State != Present || !regexp.MustCompile(want).MatchString(got[path]) {
+			t.Errorf("%s: %q was sent, want %s; %s: %s", path, got[path], want, o.State, o.Reason)
+		}
+	}
+}
+
 // TestMalformed: line and column, and what is wrong.
 func TestMalformed(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
@@ -158,6 +185,7 @@ func TestMalformed(t *testing.T) {
 		{"wrong type", "openapi: 3.0.0\ninfo: {title: x, version: '1'}\npaths:\n  /a:\n    get:\n      parameters:\n        - {name: q, in: query, schema: {type: string, minLength: long}}\n      responses: {'200': {description: ok}}\n", `^api\.yaml:7:\d+: schema`},
 		{"too deep", `{"openapi":"3.0.0","info":{"title":"[[\"{","version":"1"},"paths":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}`, `^api\.yaml: the document nests 601 levels deep`},
 		{"lost reference", "openapi: 3.0.0\ninfo: {title: x, version: '1'}\npaths:\n  /a:\n    get:\n      responses:\n        '200':\n          $ref: '#/components/responses/Lost'\n", `^api\.yaml:8:17: \$ref #/components/responses/Lost`},
+		{"no components", "openapi: 3.0.0\ninfo: {title: x, version: '1'}\npaths:\n  /b~/a:\n    get:\n      responses: {'200': {$ref: '#/paths/~1b~0~1a/get/responses/201'}, '201': {description: ok}}\n    post:\n      responses:\n        '200':\n          $ref: '#/components/responses/Lost'\n", `^api\.yaml:10:17: \$ref #/components/responses/Lost`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseContract("api.yaml", []byte(c.text))

@@ -21,7 +21,10 @@ func (d *decoder) personas(s *Scenario, n *yaml.Node) {
 		for _, k := range d.mapping(e.value, "a persona", personaKeys) {
 			switch k.name {
 			case "weight":
-				p.Weight = d.integer(k.value, "a weight", 0, maxWeight)
+				before := len(d.mistakes)
+				if p.Weight = d.integer(k.value, "a weight", 0, maxWeight); len(d.mistakes) > before {
+					p.Weight = 1 // what it should be nobody knows; 0 is a mistake of its own
+				}
 			case "think":
 				p.Think = d.span(k.value, "the think time")
 			case "headers":
@@ -67,6 +70,7 @@ func (d *decoder) tasks(n *yaml.Node) (tasks []Task) {
 		t := Task{Weight: 1, at: d.at(item)}
 		step := Step{at: t.at}
 		var inline, steps *yaml.Node
+		before := len(d.mistakes)
 		for _, e := range d.mapping(item, "a task", taskKeys) {
 			switch e.name {
 			case "name":
@@ -96,7 +100,7 @@ func (d *decoder) tasks(n *yaml.Node) (tasks []Task) {
 		case inline != nil:
 			d.stepWhole(&step)
 			t.Steps = []Step{step}
-		case steps == nil:
+		case steps == nil && len(d.mistakes) == before: // else a misspelt key may have been meant
 			if r := d.deref(item); r != nil && r.Kind == yaml.MappingNode {
 				d.add(item, "the task has no steps: it would do nothing")
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -88,14 +89,46 @@ func newScenariosShowCmd(env *environ) *cobra.Command {
 
 // newScenariosNewCmd is `lt scenarios new`.
 func newScenariosNewCmd(env *environ) *cobra.Command {
-	return &cobra.Command{
+	var openapi, har string
+	var curl []string
+	cmd := &cobra.Command{
 		Use:   "new [FILE]",
-		Short: "Write a commented scenario to start from (scenario.yaml)",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Short: "Write a scenario to start from (scenario.yaml)",
+		Long: `Write a scenario to start from: a commented one for lt's own reference platform, or one
+made of what there is already: an OpenAPI contract (each collection is created, read,
+changed and removed, with the ids that answers tell), a recording of a browser or proxy
+(HAR), or commands of curl. What could not be carried over stands in comments.`,
+		Example: `  lt scenarios new
+  lt scenarios new orders.yaml --openapi https://api.example.test/openapi.json
+  lt scenarios new flow.yaml --har recording.har
+  lt scenarios new one.yaml --curl "curl -X POST https://api.example.test/orders --json '{\"sku\": \"a1\"}'"`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "scenario.yaml"
 			if len(args) == 1 {
 				name = args[0]
+			}
+			sources := 0
+			for _, flag := range []string{"openapi", "har", "curl"} {
+				if cmd.Flags().Changed(flag) {
+					sources++
+				}
+			}
+			if sources > 1 {
+				return usageErrorf("a scenario is made of one thing: --openapi, --har or --curl")
+			}
+			yaml, try := templates.Scenario(), "--reference"
+			if sources > 0 {
+				draft, err := newDraft(cmd.Context(), env, openapi, har, curl)
+				if err != nil {
+					return err
+				}
+				if yaml, err = draft.YAML(); err != nil {
+					return usageErrorf("%w", err)
+				}
+				if try = ""; draft.Target == "" {
+					try = "--target URL"
+				}
 			}
 			f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 			if errors.Is(err, fs.ErrExist) {
@@ -104,12 +137,16 @@ func newScenariosNewCmd(env *environ) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = f.Write(templates.Scenario())
+			_, err = f.Write(yaml)
 			if err := errors.Join(err, f.Close()); err != nil {
 				return err
 			}
-			fmt.Fprintf(env.Stdout, "%s written; try it: lt run %s --reference\n", name, text.Quote(name))
+			fmt.Fprintln(env.Stdout, strings.TrimRight(fmt.Sprintf("%s written; try it: lt run %s %s", name, text.Quote(name), try), " "))
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&openapi, "openapi", "", "of the operations of an OpenAPI document (3.0, 3.1): `FILE|URL`")
+	cmd.Flags().StringVar(&har, "har", "", "of the requests of a recording: `FILE`")
+	cmd.Flags().StringArrayVar(&curl, "curl", nil, "of a command of curl (repeatable): `'curl ...'`")
+	return cmd
 }

@@ -86,8 +86,8 @@ func printFindings(w io.Writer, o *oracle, found []oracleFinding) {
 		word := "ok"
 		if !f.Pass {
 			word = "WRONG"
-			if f.Shared {
-				word = "WRONG (others used the machine)"
+			if f.Busy {
+				word = "WRONG (the machine was busy)"
 			}
 		}
 		if f.Unit == "count" {

@@ -214,27 +214,7 @@ func (k *smoker) once(ctx context.Context) error {
 // is none and a scenario does without.
 func (k *smoker) contract(ctx context.Context) (*smoke.Contract, error) {
 	if at := k.o.openapi; at != "" {
-		var data []byte
-		var err error
-		if strings.Contains(at, "://") {
-			u, parseErr := url.Parse(at)
-			if parseErr != nil || u.Host == "" {
-				return nil, usageErrorf("--openapi %q: not a URL", at)
-			}
-			if u.User != nil {
-				return nil, credentialsInURL()
-			}
-			if data, err = k.fetch(ctx, u); err != nil {
-				return nil, usageErrorf("--openapi %s: %w", at, err)
-			}
-		} else if data, err = os.ReadFile(at); err != nil {
-			return nil, usageErrorf("--openapi: %w", err)
-		}
-		c, err := smoke.ParseContract(at, data)
-		if err != nil {
-			return nil, usageErrorf("%w", err)
-		}
-		return c, nil
+		return readContract(at, func(u *url.URL) ([]byte, error) { return k.fetch(ctx, u) })
 	}
 	u := *k.o.target
 	u.Path = strings.TrimRight(u.Path, "/") + "/openapi.json"
@@ -257,20 +237,56 @@ func (k *smoker) contract(ctx context.Context) (*smoke.Contract, error) {
 		"--openapi FILE|URL gives one; lt smoke SCENARIO or --workload api does without")
 }
 
+// readContract reads what --openapi names: a file, or what fetch brings.
+func readContract(at string, fetch func(*url.URL) ([]byte, error)) (*smoke.Contract, error) {
+	var data []byte
+	var err error
+	if strings.Contains(at, "://") {
+		u, parseErr := url.Parse(at)
+		if parseErr != nil || u.Host == "" {
+			return nil, usageErrorf("--openapi %q: not a URL", at)
+		}
+		if u.User != nil {
+			return nil, credentialsInURL()
+		}
+		if data, err = fetch(u); err != nil {
+			return nil, usageErrorf("--openapi %s: %w", at, err)
+		}
+	} else if data, err = os.ReadFile(at); err != nil {
+		return nil, usageErrorf("--openapi: %w", err)
+	}
+	c, err := smoke.ParseContract(at, data)
+	if err != nil {
+		return nil, usageErrorf("%w", err)
+	}
+	return c, nil
+}
+
 // fetch reads a document from a URL, with the credential where it is the target's.
 func (k *smoker) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
 	opts := k.o.clientOptions(k.env, k.guard, metric.NewClock())
-	opts.Target, opts.MaxBody = u, 64<<20
-	c, err := client.New(opts)
-	if err != nil {
-		return nil, err
-	}
 	var headers []client.Header
 	if u.Host == k.o.target.Host && u.Scheme == k.o.target.Scheme {
 		if k.o.apiKey != "" {
 			headers = append(headers, client.Header{Name: "X-API-Key", Value: k.o.apiKey})
 		}
 		headers = append(headers, k.o.headers...)
+	}
+	data, err := fetchDocument(ctx, opts, u, headers)
+	var absent *smoke.NotReadyError
+	if errors.As(err, &absent) {
+		absent.Reason = k.o.redactor.RedactString(absent.Reason)
+	}
+	return data, err
+}
+
+// fetchDocument reads a document from a URL. The error is a *[smoke.NotReadyError]
+// where nothing answers.
+func fetchDocument(ctx context.Context, opts client.Options, u *url.URL, headers []client.Header) ([]byte, error) {
+	opts.Target, opts.MaxBody = u, 64<<20
+	c, err := client.New(opts)
+	if err != nil {
+		return nil, err
 	}
 	wire, err := client.AppendRequest(nil, "GET", u.RequestURI(), u.Host, headers, nil)
 	if err != nil {
@@ -286,7 +302,7 @@ func (k *smoker) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case sample.Status == 0:
-		return nil, &smoke.NotReadyError{Reason: fmt.Sprintf("nothing answers at %s: %s", k.o.redactor.RedactString(u.Redacted()), firstCause(resp.Err, sample))}
+		return nil, &smoke.NotReadyError{Reason: fmt.Sprintf("nothing answers at %s: %s", u.Redacted(), firstCause(resp.Err, sample))}
 	case sample.Outcome != metric.OK:
 		return nil, fmt.Errorf("it answers %d", sample.Status)
 	}

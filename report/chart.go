@@ -3,7 +3,9 @@ package report
 import (
 	"cmp"
 	"math"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/seed-42693903/lt/internal/metric"
 	"github.com/seed-42693903/lt/internal/run"
@@ -35,7 +37,8 @@ type chart struct {
 type chartLine struct {
 	Name, Class string
 	Path, Area  string
-	Column      int // of the data table
+	Dots        string // where Path has a value between two gaps
+	Column      int    // of the data table
 }
 
 type chartTick struct {
@@ -126,6 +129,9 @@ func (b *board) phase(p metric.Period, class string) {
 	}
 }
 
+// lonePoint is what path writes of a value between two gaps.
+var lonePoint = regexp.MustCompile(`M[0-9]+ [0-9]+h6`)
+
 // chart draws the series on one axis.
 func (b *board) chart(id, title, unit string, a axis, ss []series) chart {
 	c := chart{ID: id, Title: title, Unit: unit, XTicks: b.ticks, Bands: b.bands, Marks: b.marks, Head: []string{"from", "to"}, series: ss, axis: a}
@@ -138,6 +144,7 @@ func (b *board) chart(id, title, unit string, a axis, ss []series) chart {
 			continue
 		}
 		l := chartLine{Name: s.name, Class: s.class, Path: path(b.xs, s.values, a), Column: len(c.Head) - 1}
+		l.Dots = strings.ReplaceAll(strings.Join(lonePoint.FindAllString(l.Path, -1), ""), "h6", "h0")
 		if s.filled {
 			l.Area = area(l.Path)
 		}

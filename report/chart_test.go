@@ -117,3 +117,13 @@ func TestCurl(t *testing.T) {
 		}
 	}
 }
+
+// TestAValueBetweenTwoGapsIsSeen: a line of no length is nothing to see, so that
+// such a value has a dot; a value that a line leads to has none.
+func TestAValueBetweenTwoGapsIsSeen(t *testing.T) {
+	b := &board{end: 1, xs: []float64{.1, .3, .5, .7, .9}, points: make([]run.Point, 5)}
+	c := b.chart("x", "X", "ms", linear(10), []series{{name: "x", class: "p95", format: decimal, values: []float64{5, math.NaN(), 5, 10, math.NaN()}}})
+	if d := c.Lines[0].Dots; d != "M1000 500h0" {
+		t.Errorf("dots at %q", d)
+	}
+}

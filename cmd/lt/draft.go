@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -118,7 +120,8 @@ func draftStep(f *smoke.FlowStep, base string, notes *[]string) scenarios.DraftS
 	switch {
 	case isObject && (media == "application/x-www-form-urlencoded" || media == "multipart/form-data"):
 		var out []scenarios.DraftField
-		for name, v := range object {
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			v := object[name]
 			switch v.(type) {
 			case map[string]any, []any:
 				*notes = append(*notes, fmt.Sprintf("%s %s: the field %s of the form, which is no plain value", f.Method, f.Path, name))

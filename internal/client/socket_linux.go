@@ -10,8 +10,9 @@ import (
 )
 
 // readSocket and writeSocket are recv(2) and send(2) on a socket that does not
-// block, without what read(2) and write(2) do for any file besides. They do not tell the scheduler, as it need not find another thread for
-// goroutines that wait a few microseconds: that is 2 to 4 % of an exchange.
+// block, without what read(2) and write(2) do for any file besides. They do not tell
+// the scheduler, as it need not find another thread for goroutines that wait a few
+// microseconds: that is 2 to 4 % of an exchange.
 
 func readSocket(fd uintptr, p []byte) (int, error) {
 	return onSocket(unix.SYS_RECVFROM, fd, p, 0)
